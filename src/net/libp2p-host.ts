@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The libp2p host as citynode sets it up: which modules, which limits, and why. */
+import { bootstrap } from '@libp2p/bootstrap'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { gossipsub } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { ConnectionGater, Libp2p, Transport } from '@libp2p/interface'
+import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
+import { mdns } from '@libp2p/mdns'
+import { noise } from '@libp2p/noise'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import type { CityId } from '../base/base.ts'
+import { cityProtocol, mdnsServiceTag } from './city.ts'
+import type { NetworkConfig } from './config.ts'
+import { DIAL_ADDRESSES_MAX, DIAL_MS_MAX, SOCKETS_MAX } from './limits.ts'
+import { linkTransport } from './link-transport.ts'
+
+export interface HostOptions {
+  seed: Uint8Array
+  city: CityId
+  config: NetworkConfig
+  version: string
+  gater: ConnectionGater
+}
+
+export type Host = Libp2p<{ ping: Ping; dht: KadDHT }>
+
+/** How many strangers may be in the midst of their handshake. */
+const PENDING_INBOUND_MAX = 32
+/** New connections a second from one address: several nodes may sit behind one, a flood may not. */
+const INBOUND_PER_SECOND_MAX = 20
+/** yamux would let a frame grow to 16 MiB and hold up everything behind it on a slow link. */
+const STREAM_WINDOW_BYTES_MAX = 1024 * 1024
+/** A node keeps few streams open; a thousand at once is an attack and costs only its connection. */
+const STREAMS_PER_CONNECTION_MAX = 64
+/** Gossip once every 5 s is plenty for a neighbourhood and nearly free when idle. */
+const GOSSIP_HEARTBEAT_MS = 5_000
+
+/** A peer's list of protocols and addresses. */
+const IDENTIFY_BYTES_MAX = 8_192
+
+/** A host that is built but not started: nothing listens yet. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const { city, config } = options
+  return await createLibp2p({
+    privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
+    start: false,
+    nodeInfo: { name: 'citynode', version: options.version },
+    addresses: {
+      listen: [`/ip4/0.0.0.0/tcp/${config.port}`, `/ip6/::/tcp/${config.port}`],
+      announceFilter: (addresses) =>
+        addresses.filter(
+          (one) => config.allow_loopback || !/^\/ip4\/127\.|^\/ip6\/::1\//.test(one.toString()),
+        ),
+    },
+    transports: [
+      // First, because libp2p takes the first transport that fits an address.
+      linkTransport(),
+      // Silence is judged by hellos; an idle connection is not a dead one.
+      ipv4Listener(tcp({ outboundSocketInactivityTimeout: 0, inboundSocketInactivityTimeout: 0 })),
+      circuitRelayTransport(),
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: STREAMS_PER_CONNECTION_MAX,
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX },
+      }),
+    ],
+    // Its pings over new streams were nearly all of an idle node's work (research: libp2p).
+    connectionMonitor: { enabled: false },
+    connectionGater: options.gater,
+    connectionManager: {
+      maxConnections: Math.min(config.connections_max, SOCKETS_MAX),
+      maxIncomingPendingConnections: PENDING_INBOUND_MAX,
+      inboundConnectionThreshold: INBOUND_PER_SECOND_MAX,
+      maxPeerAddrsToDial: DIAL_ADDRESSES_MAX,
+      dialTimeout: DIAL_MS_MAX,
+    },
+    peerDiscovery: [
+      ...(config.mdns ? [mdns({ serviceTag: mdnsServiceTag(city) })] : []),
+      ...(config.bootstrap.length > 0
+        ? [bootstrap({ list: [...config.bootstrap], timeout: 0 })]
+        : []),
+    ],
+    services: services(options),
+  })
+}
+
+function services({ city, config }: HostOptions) {
+  const { relay } = config
+  return {
+    identify: identify({ maxMessageSize: IDENTIFY_BYTES_MAX }),
+    ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 8 }),
+    dht: kadDHT({ protocol: cityProtocol(city, 'kad/1.0.0'), clientMode: false }),
+    pubsub: gossipsub({
+      heartbeatInterval: GOSSIP_HEARTBEAT_MS,
+      globalSignaturePolicy: 'StrictSign',
+      allowPublishToZeroTopicPeers: true,
+    }),
+    ...(relay.enabled
+      ? {
+          relay: circuitRelayServer({
+            reservations: {
+              maxReservations: relay.reservations_max,
+              defaultDataLimit: BigInt(relay.data_bytes_max),
+              defaultDurationLimit: relay.duration_s_max * 1_000,
+            },
+          }),
+        }
+      : {}),
+  }
+}
+
+/** libp2p lets every transport listen that can; IPv6 belongs to the link transport alone. */
+function ipv4Listener<Components>(
+  create: (components: Components) => Transport,
+): (components: Components) => Transport {
+  return (components) => {
+    const transport = create(components)
+    const listenFilter = transport.listenFilter.bind(transport)
+    transport.listenFilter = (addresses) =>
+      listenFilter(addresses.filter((one) => one.toString().startsWith('/ip4/')))
+    return transport
+  }
+}
