@@ -53,13 +53,13 @@ export async function openIdentity(options: {
   const path = join(options.folder, KEY_FILE_NAME)
   const existing = await readKey(path)
   if (existing !== undefined) return createIdentity(existing)
-  await makeKey(path)
+  const isOurs = await makeKey(path)
   const made = await readKey(path)
   if (made === undefined) {
     throw new CodedError('KEY_UNREADABLE', `The key file ${path} vanished while it was made.`)
   }
   const identity = createIdentity(made)
-  options.log.info('made a new node key', { peerId: identity.peerId, path })
+  if (isOurs) options.log.info('made a new node key', { peerId: identity.peerId, path })
   return identity
 }
 
@@ -93,14 +93,16 @@ export function verifySignature(peerId: string, bytes: Uint8Array, signature: Ui
   }
 }
 
-async function makeKey(path: string): Promise<void> {
+/** False when another start was quicker: then its key is the node's key. */
+async function makeKey(path: string): Promise<boolean> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
   try {
     await writeFileAtomic(path, pem, { mode: 0o600, overwrite: false })
+    return true
   } catch (thrown) {
-    // Another start was quicker: its key is the node's key.
-    if (errorCode(thrown) !== 'FILE_EXISTS') throw thrown
+    if (errorCode(thrown) === 'FILE_EXISTS') return false
+    throw thrown
   }
 }
 

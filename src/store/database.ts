@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { errorCode, type Logger } from '../base/base.ts'
-import { storeError } from './errors.ts'
+import { storeError, unwritableError } from './errors.ts'
 import { FolderLock } from './folder-lock.ts'
 import { DATABASE_CACHE_KIB, WAL_BYTES_KEPT_MAX } from './limits.ts'
 import { type MigrationFolder, migrate } from './migrations.ts'
@@ -97,8 +97,8 @@ function createPrivateFile(path: string): void {
   if (existsSync(path)) return
   try {
     closeSync(openSync(path, 'wx', 0o600))
-  } catch {
-    // SQLite meets the same obstacle in a moment, and its complaint is translated.
+  } catch (cause) {
+    if (errorCode(cause) !== 'EEXIST') throw unwritableError(path, cause)
   }
 }
 

@@ -14,12 +14,25 @@ export function storeError(thrown: unknown, path: string): unknown {
   return new CodedError(kind.code, message, advice === undefined ? options : { ...options, advice })
 }
 
+/** The error for a database that the system does not let us make. */
+export function unwritableError(path: string, cause: unknown): CodedError {
+  const { code, message, advice } = UNWRITABLE
+  const context = { path, errno: errorCode(cause) }
+  return new CodedError(code, message.replace('PATH', path), { context, cause, advice })
+}
+
 interface Kind {
   pattern: RegExp
   code: string
   message: string
   advice?: string
 }
+
+const UNWRITABLE = {
+  code: 'DATA_UNWRITABLE',
+  message: 'Cannot open the database PATH for writing.',
+  advice: 'Give this user the data folder, or choose another one with --data DIR.',
+} as const
 
 const KINDS: readonly Kind[] = [
   {
@@ -32,9 +45,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     pattern: /^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/,
-    code: 'DATA_UNWRITABLE',
-    message: 'Cannot open the database PATH for writing.',
-    advice: 'Give this user the data folder, or choose another one with --data DIR.',
+    ...UNWRITABLE,
   },
   {
     pattern: /^SQLITE_FULL/,

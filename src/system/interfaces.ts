@@ -66,7 +66,7 @@ export function classifyInterface(facts: InterfaceFacts): SegmentKind {
 }
 
 function classifyOne({ name, hardwareType, ...facts }: InterfaceFacts): SegmentKind {
-  if (/^bat\d/.test(name) || facts.deviceType === 'batadv') return 'mesh'
+  if (/^bat\d+$/.test(name) || facts.deviceType === 'batadv') return 'mesh'
   if (facts.deviceType === 'mesh') return 'mesh'
   if (hardwareType === undefined) return guessFromName(name)
   const isWireless =

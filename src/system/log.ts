@@ -139,5 +139,7 @@ function formatError(error: PrintedError): string {
 
 /** What others chose to send must not steer the terminal it is shown on. */
 function withoutControls(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1).trim() || '?')
+  return text.replace(/\p{Cc}/gu, (control) => {
+    return `\\u${(control.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
+  })
 }

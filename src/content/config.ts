@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The `[content]` section of the configuration. */
+import { z } from 'zod'
+import { listenAddressSchema, portSchema } from '../net/net.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+export const contentConfigSchema = z
+  .strictObject({
+    port: portSchema(7441, 'TCP port from which other nodes fetch items (HTTPS).'),
+    address: listenAddressSchema('Address from which other nodes fetch items.'),
+    store_bytes_max: z.int().min(0).default(0).meta({
+      description:
+        'How much the node may store. 0 means as much as the disk has, less `free_bytes_min`.',
+      unit: 'bytes',
+      example: 500_000_000_000,
+    }),
+    free_bytes_min: z
+      .int()
+      .min(0)
+      .default(512 * MEBIBYTE)
+      .meta({
+        description: 'How much of the disk stays free: what would go below it is refused.',
+        unit: 'bytes',
+      }),
+  })
+  .readonly()
+  .prefault({})
+  .meta({ description: 'What this node keeps and serves.' })
+
+export type ContentConfig = z.output<typeof contentConfigSchema>

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What bounds the start of a node. */
+
+/** A configuration file of hundreds of nodes and ranges has 50 kB; a larger one is a mistake. */
+export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
+
+/** How much of a wrong value is shown back, in characters: enough to recognise it. */
+export const CONFIG_VALUE_SHOWN_CHARACTERS_MAX = 60
+
+/** How many slips of the keyboard still make a suggestion. */
+export const SUGGESTION_EDITS_MAX = 3
