@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+/** The test projects: one a kind of test, by the folder that it is in. */
 import { defineConfig } from 'vitest/config'
 
 /** One project a kind of test, so that `npm test -- --project unit` runs just those. */

@@ -40,6 +40,7 @@ export function isPeerId(text: string): text is PeerId {
 
 /** @param publicKey 32 raw bytes of an Ed25519 public key. */
 export function peerIdFromPublicKey(publicKey: Uint8Array): PeerId {
+  // The prefix and the key are what the brand stands for.
   return base58btc.baseEncode(concat(ED25519_PEER_ID_PREFIX, publicKey)) as PeerId
 }
 

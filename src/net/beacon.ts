@@ -71,6 +71,7 @@ export class LinkBeacon {
   #sent = 0
   #beatTimer: Timer | undefined
   #dialTimer: Timer | undefined
+  #lastBeatMs = Number.NEGATIVE_INFINITY
   #lastDialMs = Number.NEGATIVE_INFINITY
 
   constructor(deps: BeaconDeps, options: BeaconOptions, networkInterface: WatchedInterface) {
@@ -106,7 +107,10 @@ export class LinkBeacon {
     if (this.#isStopped || this.#gapMs === BEACON_GAP_MS_MIN) return
     this.#gapMs = BEACON_GAP_MS_MIN
     this.#beatTimer?.cancel()
-    this.#arm(randomBetween(this.#deps.random, 0, BEACON_GAP_MS_MIN / 2))
+    // Never sooner than the least gap, or a flood of forged newcomers would make us flood as well.
+    const sinceMs = this.#deps.clock.monotonicMs() - this.#lastBeatMs
+    const restMs = Math.max(0, BEACON_GAP_MS_MIN - sinceMs)
+    this.#arm(restMs + randomBetween(this.#deps.random, 0, BEACON_GAP_MS_MIN / 2))
   }
 
   #arm(delayMs: number): void {
@@ -114,6 +118,7 @@ export class LinkBeacon {
   }
 
   #beat(): void {
+    this.#lastBeatMs = this.#deps.clock.monotonicMs()
     if (this.#socket === undefined) void this.#open()
     else this.#send()
     const jitter = randomBetween(this.#deps.random, 0.8, 1.2)

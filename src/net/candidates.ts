@@ -12,6 +12,7 @@ import {
   CANDIDATE_REST_MS_MIN,
   CANDIDATES_MAX,
   CANDIDATES_PER_ADDRESS_MAX,
+  DROPPED_HINTS_MAX,
 } from './limits.ts'
 
 export interface Candidate {
@@ -32,6 +33,8 @@ interface Entry extends Candidate {
 export class Candidates {
   readonly #self: PeerId
   readonly #entries = new Map<string, Entry>()
+  /** Hints that had to make room: a flood must not make every beacon of a real node its first. */
+  readonly #dropped = new Set<string>()
 
   constructor(self: PeerId) {
     this.#self = self
@@ -58,7 +61,7 @@ export class Candidates {
       ...hint,
       firstHeardMs: nowMs,
       lastHeardMs: nowMs,
-      timesHeard: 1,
+      timesHeard: this.#dropped.delete(key) ? 2 : 1,
       failures: 0,
       readyAtMs: nowMs + courtesyMs,
     })
@@ -94,6 +97,7 @@ export class Candidates {
 
   clear(): void {
     this.#entries.clear()
+    this.#dropped.clear()
   }
 
   #forgetOld(nowMs: number): void {
@@ -114,6 +118,10 @@ export class Candidates {
       isBetter(first[1], second[1]) ? second : first,
     )
     this.#entries.delete(worst[0])
+    if (worst[1].failures > 0) return
+    this.#dropped.add(worst[0])
+    const [oldest] = this.#dropped
+    if (this.#dropped.size > DROPPED_HINTS_MAX && oldest !== undefined) this.#dropped.delete(oldest)
   }
 }
 

@@ -34,7 +34,7 @@ import { allowDial } from './dial-filter.ts'
 import { decodeGreeting, encodeGreeting, GREETING_TOPIC, type Greeting } from './greeting.ts'
 import type { Guard } from './guard.ts'
 import { Hellos } from './hellos.ts'
-import { InterfaceWatch, type WatchedInterface } from './interface-watch.ts'
+import { hasLinkLocal, InterfaceWatch, type WatchedInterface } from './interface-watch.ts'
 import { createHost, type Host } from './libp2p-host.ts'
 import {
   BOOTSTRAP_RETRY_MS,
@@ -165,6 +165,8 @@ export class CityNetwork implements PeerNetwork {
     )
     await this.#desk.open(host, city)
     signal.throwIfAborted()
+    // Known before anyone can connect: over which interface is settled when a peer greets.
+    this.#interfaces.start()
     await host.start()
     this.#discover()
   }
@@ -238,7 +240,7 @@ export class CityNetwork implements PeerNetwork {
       (fact) => this.#beacons.get(fact.interfaceName)?.hasten(),
       signal,
     )
-    this.#interfaces.start()
+    for (const one of this.#interfaces.current()) this.#startBeacon(one)
     if (this.#options.config.bootstrap.length === 0) return
     this.#bootstrapTimer = repeat(
       this.#deps.clock,
@@ -248,11 +250,11 @@ export class CityNetwork implements PeerNetwork {
   }
 
   #startBeacon(networkInterface: WatchedInterface): void {
-    const { name, segment, addresses } = networkInterface
-    const hasLinkLocal = addresses.some((one) => one.family === 6 && one.isLinkLocal)
+    const { name, segment } = networkInterface
     // batman-adv floods every multicast through the whole mesh: never there.
     const isSuited = segment !== 'loopback' && segment !== 'tunnel' && !/^bat/.test(name)
-    if (!this.#options.config.beacon || !isSuited || !hasLinkLocal) return
+    if (!this.#options.config.beacon || !isSuited || !hasLinkLocal(networkInterface)) return
+    if (this.#beacons.has(name)) return
     const beacon = new LinkBeacon(
       {
         ...this.#deps,

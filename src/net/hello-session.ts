@@ -12,6 +12,14 @@ const SENT_TIMES_MAX = HELLO_WINDOW
 /** A new round trip weighs an eighth, as in TCP (RFC 6298). */
 const RTT_GAIN = 1 / 8
 
+/** What either end had sent and received at one moment. */
+interface Mark {
+  sent: number
+  receivedByThem: number
+  highest: number
+  received: number
+}
+
 export class HelloSession {
   #sent = 0
   readonly #sentAtMs = new Map<number, number>()
@@ -20,14 +28,15 @@ export class HelloSession {
   #heardAtMs: number
   #isHeard: boolean | undefined
   #rttMs: number | undefined
-  /** What the other end reported last time, to count loss in between. */
-  #window: { sent: number; receivedByThem: number; highest: number; received: number }
+  /** Where loss is counted from, and where it will be once a half window is full: so that a count
+   * never rests on one hello alone. */
+  #from: Mark = { sent: 0, receivedByThem: 0, highest: 0, received: 0 }
+  #nextFrom: Mark = this.#from
   #lossOut: number | undefined
   #lossIn: number | undefined
 
   constructor(nowMs: number) {
     this.#heardAtMs = nowMs
-    this.#window = { sent: 0, receivedByThem: 0, highest: 0, received: 0 }
   }
 
   get rttMs(): number | undefined {
@@ -50,7 +59,12 @@ export class HelloSession {
 
   /** Both ends hear each other, and lately. Before the first hello the proven connection counts. */
   isAlive(nowMs: number): boolean {
-    return nowMs - this.#heardAtMs < HELLO_DEAD_MS && this.#isHeard !== false
+    return this.isHearing(nowMs) && this.#isHeard !== false
+  }
+
+  /** Whether the other end was heard lately, whatever it hears itself. */
+  isHearing(nowMs: number): boolean {
+    return nowMs < this.deadAtMs
   }
 
   /** When silence becomes death, if nothing comes in until then; monotonic milliseconds. */
@@ -67,7 +81,7 @@ export class HelloSession {
       received: this.#received,
       echoSequence: this.#highest,
       echoDelayUs: (nowMs - this.#heardAtMs) * 1000,
-      isHearing: nowMs - this.#heardAtMs < HELLO_DEAD_MS,
+      isHearing: this.isHearing(nowMs),
     }
   }
 
@@ -94,14 +108,16 @@ export class HelloSession {
   }
 
   #measureLoss(hello: Hello): void {
-    const from = this.#window
+    const from = this.#from
     const expectedIn = this.#highest - from.highest
-    this.#lossIn = share(expectedIn - (this.#received - from.received), expectedIn)
+    this.#lossIn = share(expectedIn - (this.#received - from.received), expectedIn) ?? this.#lossIn
     // What it has not yet had time to hear of is not lost: count up to the echoed sequence.
     const expectedOut = hello.echoSequence - from.sent
-    this.#lossOut = share(expectedOut - (hello.received - from.receivedByThem), expectedOut)
-    if (expectedIn < HELLO_WINDOW) return
-    this.#window = {
+    this.#lossOut =
+      share(expectedOut - (hello.received - from.receivedByThem), expectedOut) ?? this.#lossOut
+    if (this.#highest - this.#nextFrom.highest < HELLO_WINDOW / 2) return
+    this.#from = this.#nextFrom
+    this.#nextFrom = {
       sent: hello.echoSequence,
       receivedByThem: hello.received,
       highest: this.#highest,

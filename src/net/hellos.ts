@@ -16,6 +16,7 @@ import type { HelloKeys } from './greeting.ts'
 import { decodeHello, encodeHello, helloSession } from './hello-message.ts'
 import { HelloSession } from './hello-session.ts'
 import { HELLO_GAP_MS_MAX, HELLO_GAP_MS_MIN, HELLOS_PER_SECOND_MAX } from './limits.ts'
+import { portError } from './ports-free.ts'
 
 export interface HellosDeps {
   clock: Clock
@@ -62,10 +63,14 @@ export class Hellos {
   }
 
   async start(): Promise<void> {
-    this.#socket = await this.#deps.datagrams.open({
-      port: this.#wantedPort,
-      receive: (bytes) => this.#receive(bytes),
-    })
+    try {
+      this.#socket = await this.#deps.datagrams.open({
+        port: this.#wantedPort,
+        receive: (bytes) => this.#receive(bytes),
+      })
+    } catch (cause) {
+      throw portError('UDP', { port: this.#wantedPort, configKey: 'network.hello_port' }, cause)
+    }
   }
 
   async stop(): Promise<void> {
@@ -135,7 +140,16 @@ export class Hellos {
     const { clock } = this.#deps
     link.deathTimer?.cancel()
     const waitMs = link.session.deadAtMs - clock.monotonicMs()
-    link.deathTimer = clock.after(Math.max(1, waitMs), () => this.#judge(link))
+    link.deathTimer = clock.after(Math.max(1, waitMs), () => this.#fallSilent(link))
+  }
+
+  #fallSilent(link: Watched): void {
+    // The machine's timers fire up to 2 ms early; judged then, the link would live for ever.
+    if (link.session.isHearing(this.#deps.clock.monotonicMs())) return this.#awaitDeath(link)
+    this.#judge(link)
+    // The other end may hear us all the while: it learns at once that we do not hear it.
+    link.sendTimer?.cancel()
+    this.#send(link)
   }
 
   #judge(link: Watched): void {

@@ -16,6 +16,7 @@ import type { NetworkConfig } from './config.ts'
 import { INTERFACE_POLL_MS } from './limits.ts'
 
 export type InterfaceEvents = {
+  /** Again when the link-local address came later: NetworkManager adds it long after the carrier. */
   interfaceFound: { networkInterface: WatchedInterface }
   interfaceLost: { name: string }
 }
@@ -23,6 +24,11 @@ export type InterfaceEvents = {
 export interface WatchedInterface extends NetworkInterface {
   /** Whether being on this segment means being one hop apart. */
   isOneHop: boolean
+}
+
+/** Whether the link can be spoken to without any address being given to it. */
+export function hasLinkLocal(one: NetworkInterface): boolean {
+  return one.addresses.some(({ family, isLinkLocal }) => family === 6 && isLinkLocal)
 }
 
 export class InterfaceWatch {
@@ -75,7 +81,8 @@ export class InterfaceWatch {
       this.#hub.announce('interfaceLost', { name: old.name })
     }
     for (const found of this.#current) {
-      if (before.some((one) => one.name === found.name && one.index === found.index)) continue
+      const known = before.find((one) => one.name === found.name && one.index === found.index)
+      if (known !== undefined && (hasLinkLocal(known) || !hasLinkLocal(found))) continue
       this.#log.info('an interface has a link', { interface: found.name, segment: found.segment })
       this.#hub.announce('interfaceFound', { networkInterface: found })
     }

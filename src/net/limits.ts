@@ -17,6 +17,8 @@ export const BEACON_GAP_MS_MAX = 10_000
 export const CANDIDATES_MAX = 64
 /** Hints remembered for one link-local address: two nodes on one machine, and one spare. */
 export const CANDIDATES_PER_ADDRESS_MAX = 3
+/** Names of hints that made room: all that are read in the longest gap between two beacons. */
+export const DROPPED_HINTS_MAX = 1_024
 /** A hint that is not heard again within this is forgotten. */
 export const CANDIDATE_AGE_MS_MAX = 35_000
 /** Dials an interface to hints. */

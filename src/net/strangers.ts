@@ -12,10 +12,10 @@ export class Strangers {
   }
 
   add(peerId: string): void {
+    this.#untilMs.delete(peerId)
     // Insertion order is age: the oldest makes room.
     const oldest = this.#untilMs.keys().next().value
     if (this.#untilMs.size >= STRANGERS_MAX && oldest !== undefined) this.#untilMs.delete(oldest)
-    this.#untilMs.delete(peerId)
     this.#untilMs.set(peerId, this.#clock.monotonicMs() + STRANGER_REST_MS)
   }
 

@@ -5,13 +5,23 @@
  */
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
-import { createReadStream, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync, closeSync } from 'node:fs'
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { openIdentity } from '../../src/identity/identity.ts'
 import { silentLogger } from '../../src/base/base.ts'
+import { openIdentity } from '../../src/identity/identity.ts'
 import { createCertificate, hasAesInstructions, preferredCiphers } from '../../src/net/net.ts'
 import { type Daemon, startDaemon, until } from '../support/daemon.ts'
 import { builtProgram, freePort, REPOSITORY } from './support/built.ts'
@@ -81,14 +91,20 @@ function print(ours: Sample[], baseline: number[], heliaCpu: number | undefined)
       firstByteMs: round(firstByteMs, 1),
       extraMemoryMiB: { source: round(sourceMiB, 1), sink: round(sinkMiB, 1) },
       helia: heliaCpu ?? null,
-      runs: { ours: ours.map((sample) => round(sample.cpuSeconds)), baseline: baseline.map((one) => round(one)) },
+      runs: {
+        ours: ours.map((sample) => round(sample.cpuSeconds)),
+        baseline: baseline.map((one) => round(one)),
+      },
     },
     [
       ['citynode', `${round(cpu)} CPU-s, both ends (median of ${RUNS})`],
       ['bare Node HTTPS + SHA-256', `${round(bare)} CPU-s`],
       ['ratio', `${round(ratio)} (budget ${RATIO_MAX})`],
       ['first byte', `${round(firstByteMs, 0)} ms (budget ${FIRST_BYTE_MS_MAX})`],
-      ['extra memory', `${round(sourceMiB, 0)} + ${round(sinkMiB, 0)} MiB (budget ${EXTRA_MEMORY_MIB_MAX} each)`],
+      [
+        'extra memory',
+        `${round(sourceMiB, 0)} + ${round(sinkMiB, 0)} MiB (budget ${EXTRA_MEMORY_MIB_MAX} each)`,
+      ],
       ['Helia with bitswap', heliaCpu === undefined ? 'not run' : `${round(heliaCpu)} CPU-s`],
     ],
   )
@@ -109,11 +125,17 @@ async function startPair(): Promise<[Daemon, Daemon]> {
   const port = await freePort()
   const rest = 'hello_port = 0\nmdns = false\nbeacon = false\nallow_loopback = true\n'
   const ports = '[content]\nport = 0\n[status]\nport = 0\n[log]\nlevel = "warn"\n'
-  const source = await startDaemon({ command, config: `[network]\nport = ${port}\n${rest}${ports}` })
+  const source = await startDaemon({
+    command,
+    config: `[network]\nport = ${port}\n${rest}${ports}`,
+  })
   closing.push(() => source.stop())
   const { body } = await source.get<{ peerId: string }>('/v1/status')
   const bootstrap = `bootstrap = ["/ip4/127.0.0.1/tcp/${port}/p2p/${body.peerId}"]\n`
-  const sink = await startDaemon({ command, config: `[network]\nport = 0\n${bootstrap}${rest}${ports}` })
+  const sink = await startDaemon({
+    command,
+    config: `[network]\nport = 0\n${bootstrap}${rest}${ports}`,
+  })
   closing.push(() => sink.stop())
   await until('the two nodes are connected', 30_000, async () => {
     return (await sink.get<{ peers: unknown[] }>('/v1/peers')).body.peers.length === 1
@@ -122,9 +144,15 @@ async function startPair(): Promise<[Daemon, Daemon]> {
 }
 
 async function addFile(node: Daemon): Promise<string> {
-  const text = await call(node, 'POST', '/v1/items?name=original&visibility=public', {
-    'content-type': 'application/octet-stream',
-  }, createReadStream(file))
+  const text = await call(
+    node,
+    'POST',
+    '/v1/items?name=original&visibility=public',
+    {
+      'content-type': 'application/octet-stream',
+    },
+    createReadStream(file),
+  )
   const { cid } = JSON.parse(text)
   if (typeof cid !== 'string') throw new Error(text)
   return cid
@@ -138,12 +166,18 @@ async function ourTransfer(source: Daemon, sink: Daemon, cid: string): Promise<S
   const idle = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)
   const startedMs = performance.now()
   let firstByteMs = Number.NaN
-  const lines = await call(sink, 'POST', '/v1/fetches', { 'content-type': 'application/json' },
+  const lines = await call(
+    sink,
+    'POST',
+    '/v1/fetches',
+    { 'content-type': 'application/json' },
     JSON.stringify({ cid, visibility: 'private' }),
     (text) => {
       const received = /"received":(\d+)/.exec(text)?.[1]
-      if (Number.isNaN(firstByteMs) && Number(received) > 0) firstByteMs = performance.now() - startedMs
-    })
+      if (Number.isNaN(firstByteMs) && Number(received) > 0)
+        firstByteMs = performance.now() - startedMs
+    },
+  )
   const durationMs = performance.now() - startedMs
   const used = pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0) - idle
   const extra = pids.map((pid, index) => memoryMiB(pid).peak - (before[index] ?? 0))
@@ -199,7 +233,9 @@ function helia(): number | undefined {
   if (!existsSync(join(HELIA_FOLDER, 'package.json'))) return undefined
   if (!existsSync(join(HELIA_FOLDER, 'node_modules'))) {
     console.error('Installing Helia for the comparison (about a minute)…')
-    const installed = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: HELIA_FOLDER })
+    const installed = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: HELIA_FOLDER,
+    })
     if (installed.status !== 0) return undefined
   }
   const run = spawnSync(process.execPath, [join(HELIA_FOLDER, 'transfer.mjs'), file], {

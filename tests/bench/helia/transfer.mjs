@@ -36,11 +36,14 @@ async function run() {
     blockstore: new FsBlockstore(folder),
     libp2p: { addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] }, peerDiscovery: [] },
   })
+  await helia.start()
   const files = unixfs(helia)
   if (role === 'source') {
     const added = await files.addByteStream(createReadStream(file))
     const before = process.cpuUsage()
-    const dialable = helia.libp2p.getMultiaddrs().find((one) => one.toString().includes('127.0.0.1'))
+    const dialable = helia.libp2p
+      .getMultiaddrs()
+      .find((one) => one.toString().includes('127.0.0.1'))
     process.send({ address: dialable?.toString(), cid: added.toString() })
     await new Promise((resolve) => process.once('message', resolve))
     await finish(before)

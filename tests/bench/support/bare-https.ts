@@ -16,9 +16,12 @@ if (role !== 'serve') process.send?.({ ready: true })
 
 function serve(file: string, ciphers: string, credentials: string): void {
   const { key, cert } = JSON.parse(readFileSync(credentials, 'utf8'))
-  const server = createServer({ key, cert, minVersion: 'TLSv1.3', ciphers }, (_request, response) => {
-    createReadStream(file).pipe(response)
-  })
+  const server = createServer(
+    { key, cert, minVersion: 'TLSv1.3', ciphers },
+    (_request, response) => {
+      createReadStream(file).pipe(response)
+    },
+  )
   server.listen(0, '127.0.0.1', () => {
     const address = server.address()
     if (typeof address === 'object') process.send?.({ port: address?.port })

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The node's HTTP faces: the control socket for its owner, and a listener on the LAN that tells
+ * public facts to anybody. The only room that imports fastify.
+ */
+import { CodedError, errorCode, type HealthCondition, type Service } from '../base/base.ts'
+import { serveControl } from './control-routes.ts'
+import { placeControlSocket, removeControlSocket } from './control-socket.ts'
+import type { Observed } from './facts.ts'
+import { HttpServer, type HttpServerOptions } from './http-server.ts'
+import { serveLan } from './lan-routes.ts'
+import {
+  CONTROL_CONNECTIONS_MAX,
+  HEADERS_MS_MAX,
+  LAN_CONNECTIONS_MAX,
+  LAN_IDLE_MS_MAX,
+  LAN_REQUEST_MS_MAX,
+  LAN_REQUESTS_PER_CONNECTION_MAX,
+  REQUEST_HEADER_BYTES_MAX,
+  STOP_GRACE_MS,
+} from './limits.ts'
+import type { ApiDeps, ApiOptions } from './ports.ts'
+
+export type {
+  ApiDeps,
+  ApiItem,
+  ApiItems,
+  ApiOptions,
+  ItemTotals,
+  NodeFacts,
+} from './ports.ts'
+
+const HTTP_LIMITS = { maxHeaderSize: REQUEST_HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX }
+
+/** No limit on how long a request takes: adding a film over a slow card takes its time. */
+const CONTROL_SERVER: HttpServerOptions = { http: HTTP_LIMITS, requestTimeout: 0 }
+
+const LAN_SERVER: HttpServerOptions = {
+  http: HTTP_LIMITS,
+  requestTimeout: LAN_REQUEST_MS_MAX,
+  connectionTimeout: LAN_IDLE_MS_MAX,
+  maxRequestsPerSocket: LAN_REQUESTS_PER_CONNECTION_MAX,
+}
+
+export class ApiServer implements Service {
+  readonly name = 'api'
+  readonly #deps: ApiDeps
+  readonly #options: ApiOptions
+  #control: HttpServer | undefined
+  #lan: HttpServer | undefined
+  #stopping = new AbortController()
+  #hasSocket = false
+
+  constructor(deps: ApiDeps, options: ApiOptions) {
+    this.#deps = deps
+    this.#options = options
+  }
+
+  /** The TCP port of the LAN listener; 0 while it does not listen. */
+  get lanPort(): number {
+    const address = this.#lan?.app.server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#stopping = new AbortController()
+    await this.#startLan()
+    signal.throwIfAborted()
+    await this.#startControl()
+  }
+
+  async stop(): Promise<void> {
+    const reason = new CodedError('NODE_STOPPING', 'This node is being stopped.', {
+      advice: 'Start it again, then repeat the command: it goes on from what it has.',
+    })
+    this.#stopping.abort(reason)
+    if (this.#hasSocket) await removeControlSocket(this.#options.controlSocketPath)
+    this.#hasSocket = false
+    await Promise.all([this.#close(this.#control), this.#close(this.#lan)])
+    this.#control = undefined
+    this.#lan = undefined
+  }
+
+  health(): readonly HealthCondition[] {
+    return []
+  }
+
+  async #startLan(): Promise<void> {
+    const { address, port } = this.#options.lan
+    const lan = this.#createServer('lan')
+    this.#lan = lan
+    lan.app.server.maxConnections = LAN_CONNECTIONS_MAX
+    serveLan(lan, this.#deps, () => this.#observe())
+    try {
+      await lan.app.listen({ host: address, port })
+    } catch (cause) {
+      throw listenError(cause, this.#options.lan)
+    }
+    this.#deps.log.info('the status page is up', { address, port: this.lanPort })
+  }
+
+  async #startControl(): Promise<void> {
+    const control = this.#createServer('control')
+    this.#control = control
+    control.app.server.maxConnections = CONTROL_CONNECTIONS_MAX
+    serveControl(control, this.#deps, () => this.#observe())
+    await placeControlSocket(this.#options.controlSocketPath, async (path) => {
+      await control.app.listen({ path })
+    })
+    this.#hasSocket = true
+  }
+
+  #createServer(listener: 'control' | 'lan'): HttpServer {
+    const { guard, log } = this.#deps
+    const stopping = this.#stopping.signal
+    if (listener === 'control') {
+      const callerOf = () => ({ kind: 'owner' }) as const
+      return new HttpServer({ guard, log, callerOf, stopping }, CONTROL_SERVER)
+    }
+    return new HttpServer(
+      {
+        guard,
+        log,
+        callerOf: (request) => ({ kind: 'anonymous', address: request.ip }),
+        stopping,
+      },
+      LAN_SERVER,
+    )
+  }
+
+  #observe(): Observed {
+    const deps = this.#deps
+    return {
+      node: deps.status(),
+      neighbours: deps.neighbours(),
+      peers: deps.peers(),
+      totals: deps.items.totals(),
+      conditions: deps.health(),
+      nowMs: deps.clock.monotonicMs(),
+      statusPort: this.lanPort,
+    }
+  }
+
+  /** Lets running requests end by themselves for a moment, then cuts what is left. */
+  async #close(server: HttpServer | undefined): Promise<void> {
+    if (server === undefined) return
+    const cut = this.#deps.clock.after(STOP_GRACE_MS, () => server.app.server.closeAllConnections())
+    try {
+      await server.app.close()
+    } finally {
+      cut.cancel()
+    }
+  }
+}
+
+function listenError(cause: unknown, lan: ApiOptions['lan']): CodedError {
+  const context = { address: lan.address, port: lan.port }
+  switch (errorCode(cause)) {
+    case 'EADDRINUSE':
+      return new CodedError('PORT_TAKEN', `Port ${lan.port} is taken by another program.`, {
+        cause,
+        context,
+        advice: 'Stop that program, or set another status.port in the configuration file.',
+      })
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new CodedError('ADDRESS_UNAVAILABLE', `This machine has no address ${lan.address}.`, {
+        cause,
+        context,
+        advice: 'Set status.address in the configuration file to an address of this machine.',
+      })
+    case 'EACCES':
+      return new CodedError('PORT_FORBIDDEN', `This user may not listen on port ${lan.port}.`, {
+        cause,
+        context,
+        advice: 'Set status.port in the configuration file to a port of 1024 or above.',
+      })
+    default:
+      return new CodedError('LISTEN_FAILED', `Nothing could be opened on port ${lan.port}.`, {
+        cause,
+        context,
+        advice: 'Check status.address and status.port in the configuration file.',
+      })
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What the two HTTP servers put up with. */
+
+/** `sun_path` of a Unix socket is 108 bytes on Linux, one of them the closing zero. */
+export const SOCKET_PATH_BYTES_MAX = 107
+
+/** To find out whether a node answers on an old socket file, in milliseconds. */
+export const SOCKET_PROBE_MS = 1_000
+
+/** Bytes of a JSON request body: the longest is a CID and a word. */
+export const REQUEST_JSON_BYTES_MAX = 16 * 1024
+
+/** Bytes of all request headers together: browsers stay below 4 KiB without cookies. */
+export const REQUEST_HEADER_BYTES_MAX = 8 * 1024
+
+/** For a caller to send its request's headers, in milliseconds. A slow radio needs a few seconds. */
+export const HEADERS_MS_MAX = 15_000
+
+/** For a caller on the LAN to send a whole request, in milliseconds: it never has a body. */
+export const LAN_REQUEST_MS_MAX = 20_000
+
+/** A connection on which nothing moves is closed after this many milliseconds. */
+export const LAN_IDLE_MS_MAX = 30_000
+
+/** Connections on the LAN at once: a few people's browsers and a Prometheus; each costs ~20 KB. */
+export const LAN_CONNECTIONS_MAX = 128
+
+/** Requests on one connection before it is closed, so that nobody holds a place for ever. */
+export const LAN_REQUESTS_PER_CONNECTION_MAX = 1_000
+
+/** Owner's connections at once: each command uses one. */
+export const CONTROL_CONNECTIONS_MAX = 64
+
+/** For running requests to end by themselves when the node stops, in milliseconds. */
+export const STOP_GRACE_MS = 1_000
+
+/** At most one progress line in so many milliseconds: people do not read faster. */
+export const PROGRESS_GAP_MS = 200

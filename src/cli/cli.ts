@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The command line: a client of the control socket, plus `start`. Knows neither the process nor
+ * its signals; both come from `node/`. Results go to stdout, everything else to stderr.
+ */
+import { join, resolve } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { asError, CodedError } from '../base/base.ts'
+import { createClient } from '../contract/contract.ts'
+import type { CliInjected, CommandContext } from './context.ts'
+import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
+import { addCommand, getCommand, listCommand, removeCommand } from './item-commands.ts'
+import {
+  configCheckCommand,
+  configShowCommand,
+  neighboursCommand,
+  peersCommand,
+  printFailure,
+  startCommand,
+  statusCommand,
+} from './node-commands.ts'
+import { type CliIo, Output, StdoutClosed } from './output.ts'
+import { createUnixTransport } from './unix-transport.ts'
+
+export type { CheckedConfig, CliInjected, StartOptions } from './context.ts'
+export { EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.ts'
+export type { CliIo } from './output.ts'
+
+/** The control socket's name in the data folder. */
+export const CONTROL_SOCKET_NAME = 'control.sock'
+
+type Run = (make: (context: CommandContext) => Promise<ExitCode>) => Promise<void>
+
+/** @param argv Without the names of the runtime and of the program. Never throws. */
+export async function runCli(
+  argv: readonly string[],
+  io: CliIo,
+  injected: CliInjected,
+): Promise<ExitCode> {
+  // Writes report their own failures; without a listener the stream would end the process.
+  io.stdout.on('error', () => {})
+  io.stderr.on('error', () => {})
+  const program = new Command('citynode')
+  let exitCode: ExitCode = EXIT.ok
+  const run: Run = async (command) => {
+    exitCode = await command(contextOf(program, io, injected))
+  }
+  describeProgram(program, io, injected)
+  addNodeCommands(program, run)
+  addItemCommands(program, run)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (thrown) {
+    return explainFailure(thrown, io)
+  }
+}
+
+function describeProgram(program: Command, io: CliIo, injected: CliInjected): void {
+  program
+    .description("One node of a people's cloud: nearby nodes serve each other first.")
+    .version(injected.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('--data <dir>', 'folder in which the node keeps everything', injected.defaultDataFolder)
+    .option('--config <file>', 'configuration file (default: citynode.toml in the data folder)')
+    .option('--json', 'print the result as JSON, for programs (docs/CLI.md)')
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
+    .showHelpAfterError('See citynode --help.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'citynode: ')),
+      getOutHelpWidth: () => (io.isStdoutTerminal ? io.columns : 100),
+      getErrHelpWidth: () => (io.isStderrTerminal ? io.columns : 100),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+}
+
+function addNodeCommands(program: Command, run: Run): void {
+  program
+    .command('start')
+    .description('run a node until it is told to stop')
+    .action(() => run(startCommand))
+  program
+    .command('status')
+    .description('how the node is')
+    .action(() => run(statusCommand))
+  program
+    .command('neighbours')
+    .description('nodes one hop away, and how the hop is doing')
+    .action(() => run(neighboursCommand))
+  program
+    .command('peers')
+    .description('nodes with an open connection')
+    .action(() => run(peersCommand))
+  const config = program.command('config').description('the configuration')
+  config
+    .command('check')
+    .description('check the configuration file, and say everything that is wrong with it')
+    .action(() => run(configCheckCommand))
+  config
+    .command('show')
+    .description('print the configuration in effect')
+    .action(() => run(configShowCommand))
+}
+
+function addItemCommands(program: Command, run: Run): void {
+  program
+    .command('add <file>')
+    .description('add a file (- is standard input), and print its content id')
+    .option('--public', 'let other nodes have it', false)
+    .option('--name <name>', 'call it so instead of after the file')
+    .action((file: string, options: { public: boolean; name?: string }) =>
+      run((context) => addCommand(context, file, { name: options.name, isPublic: options.public })),
+    )
+  program
+    .command('get <cid>')
+    .description('bring an item here, and write its bytes to the output or to a file')
+    .option('-o, --output <file>', 'write them to this file')
+    .option('--force', 'replace the file if there is one', false)
+    .option('--public', 'let other nodes have it from here', false)
+    .action((cid: string, options: { output?: string; force: boolean; public: boolean }) =>
+      run((context) =>
+        getCommand(context, cid, {
+          file: options.output,
+          isPublic: options.public,
+          mayOverwrite: options.force,
+        }),
+      ),
+    )
+  program
+    .command('ls')
+    .description('items on this node')
+    .action(() => run(listCommand))
+  program
+    .command('rm <cid>')
+    .description('remove an item from this node')
+    .action((cid: string) => run((context) => removeCommand(context, cid)))
+}
+
+function contextOf(program: Command, io: CliIo, injected: CliInjected): CommandContext {
+  const options = program.opts<{ data: string; config?: string; json?: boolean }>()
+  const dataFolder = resolve(options.data)
+  const socketPath = join(dataFolder, CONTROL_SOCKET_NAME)
+  return {
+    io,
+    output: new Output(io, { isJson: options.json === true }),
+    client: createClient(createUnixTransport({ socketPath, dataFolder })),
+    injected,
+    dataFolder,
+    configFile: options.config === undefined ? undefined : resolve(options.config),
+  }
+}
+
+function explainFailure(thrown: unknown, io: CliIo): ExitCode {
+  // Whoever read the output has had enough: quietly done.
+  if (thrown instanceof StdoutClosed) return EXIT.ok
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+  const output = new Output(io, { isJson: false })
+  if (io.signal.aborted) {
+    output.note('citynode: Interrupted. Nothing half-done was left behind.')
+    return EXIT.interrupted
+  }
+  const error = asError(thrown)
+  printFailure({ output }, error)
+  if (!(error instanceof CodedError)) output.note('  This was not foreseen; please report it.')
+  return exitCodeOf(error)
+}

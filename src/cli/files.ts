@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The owner's own files: read one to add it, write one whole or not at all. */
+import { constants, createReadStream } from 'node:fs'
+import { access, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { CodedError, errorCode } from '../base/base.ts'
+import { READ_CHUNK_BYTES } from './limits.ts'
+
+export interface OpenedFile {
+  name: string
+  sizeBytes: number
+  bytes: AsyncIterable<Uint8Array>
+}
+
+/** @throws CodedError `FILE_NOT_FOUND`, `FILE_FORBIDDEN`, or `USAGE` for a folder. */
+export async function openFile(path: string, signal: AbortSignal): Promise<OpenedFile> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) {
+      throw new CodedError('USAGE', `${path} is a folder; only single files can be added yet.`, {
+        advice: `Pack it first: tar -c ${path} | citynode add --name ${basename(path)}.tar -`,
+      })
+    }
+    await access(path, constants.R_OK)
+    const bytes = createReadStream(path, { highWaterMark: READ_CHUNK_BYTES, signal })
+    return { name: basename(path), sizeBytes: found.size, bytes }
+  } catch (cause) {
+    throw explain(path, cause)
+  }
+}
+
+/** @throws CodedError `FILE_EXISTS` unless `mayOverwrite`; `USAGE` where a folder is. */
+export async function checkTarget(path: string, mayOverwrite: boolean): Promise<void> {
+  const found = await lstat(path).catch((cause) => {
+    if (errorCode(cause) === 'ENOENT') return undefined
+    throw explain(path, cause)
+  })
+  if (found === undefined) return
+  if (found.isDirectory()) throw new CodedError('USAGE', `${path} is a folder; name a file in it.`)
+  if (!mayOverwrite) throw fileExists(path)
+}
+
+/**
+ * Writes `chunks` beside `path` and renames them into place when they are complete and on disk.
+ * Whatever goes wrong before, nothing is left at `path` and nothing beside it.
+ */
+export async function writeWhole(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: { mayOverwrite: boolean },
+): Promise<void> {
+  const folder = await makeFolderBeside(path)
+  try {
+    const temporary = join(folder, 'part')
+    await using file = await open(temporary, 'wx')
+    for await (const chunk of chunks) await file.appendFile(chunk)
+    await file.sync()
+    if (options.mayOverwrite) await rename(temporary, path)
+    else await placeNew(temporary, path)
+  } catch (cause) {
+    throw explain(path, cause)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function makeFolderBeside(path: string): Promise<string> {
+  try {
+    return await mkdtemp(join(dirname(path), '.citynode-'))
+  } catch (cause) {
+    throw explain(dirname(path), cause)
+  }
+}
+
+/** Gives a complete file its name, unless somebody took that name meanwhile. */
+async function placeNew(temporary: string, path: string): Promise<void> {
+  try {
+    await link(temporary, path)
+  } catch (cause) {
+    // FAT, as on USB sticks, knows no links: look once more, then rename.
+    const isWithoutLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(
+      errorCode(cause) ?? '',
+    )
+    if (!isWithoutLinks) throw cause
+    await checkTarget(path, false)
+    await rename(temporary, path)
+  }
+}
+
+function explain(path: string, cause: unknown): unknown {
+  switch (errorCode(cause)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new CodedError('FILE_NOT_FOUND', `There is no such file or folder: ${path}`, { cause })
+    case 'EEXIST':
+      return fileExists(path)
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new CodedError('FILE_FORBIDDEN', `You may not use this file or folder: ${path}`, {
+        cause,
+        advice: 'Choose another place, or ask whoever owns it.',
+      })
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new CodedError('FILE_FORBIDDEN', `There is no space left for ${path}.`, {
+        cause,
+        advice: 'Free some space or choose another disk. Nothing was left behind.',
+      })
+    default:
+      return cause
+  }
+}
+
+function fileExists(path: string): CodedError {
+  return new CodedError('FILE_EXISTS', `There is already a file at ${path}.`, {
+    advice: 'Choose another name, or replace it with --force.',
+  })
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The disk as a port, so that tests can fill it, break it and cut its power. */
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { errorCode } from '../base/base.ts'
+import { syncFolder } from '../system/system.ts'
+import { WRITE_PIECES_MAX } from './limits.ts'
+
+export interface DiskFile {
+  /** Fills `buffer` from `position` on; returns how many bytes there were. */
+  read(buffer: Uint8Array, position: number): Promise<number>
+  /** Writes all of `pieces`, one after the other, from `position` on. */
+  write(pieces: readonly Uint8Array[], position: number): Promise<void>
+  /** Returns when what was written survives a power cut. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Failures come as Node's errors: `ENOSPC`, `ENOENT`, `EIO`. */
+export interface Disk {
+  /** A new file, for writing and reading. Fails when there is one. */
+  create(path: string): Promise<DiskFile>
+  /** An existing file, for reading. */
+  open(path: string): Promise<DiskFile>
+  rename(from: string, to: string): Promise<void>
+  /** Removes a file or a folder with all that is in it; what is not there is fine. */
+  remove(path: string): Promise<void>
+  /** Makes a folder whose parent exists; one that is there already is fine. */
+  makeFolder(path: string): Promise<void>
+  /** Returns when the names in the folder survive a power cut. */
+  syncFolder(path: string): Promise<void>
+  /** The names in a folder. */
+  list(path: string): Promise<string[]>
+  /** Bytes of a regular file; undefined when there is none. */
+  sizeOf(path: string): Promise<number | undefined>
+  /** Bytes that we may still write. */
+  freeBytes(path: string): Promise<number>
+}
+
+/** Other users of the machine have no business in the store: private items lie in it. */
+const FILE_MODE = 0o600
+const FOLDER_MODE = 0o700
+
+/** The machine's own disk. */
+export const machineDisk: Disk = {
+  create: async (path) => new MachineFile(await open(path, 'wx+', FILE_MODE)),
+  open: async (path) => new MachineFile(await open(path, 'r')),
+  rename,
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  makeFolder: async (path) => {
+    try {
+      await mkdir(path, { mode: FOLDER_MODE })
+    } catch (thrown) {
+      if (errorCode(thrown) !== 'EEXIST') throw thrown
+    }
+  },
+  syncFolder,
+  list: (path) => readdir(path),
+  sizeOf: async (path) => {
+    try {
+      const found = await stat(path)
+      return found.isFile() ? found.size : undefined
+    } catch (thrown) {
+      if (errorCode(thrown) === 'ENOENT' || errorCode(thrown) === 'ENOTDIR') return undefined
+      throw thrown
+    }
+  },
+  freeBytes: async (path) => {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
+  },
+}
+
+class MachineFile implements DiskFile {
+  readonly #handle: FileHandle
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    let filled = 0
+    while (filled < buffer.length) {
+      const length = buffer.length - filled
+      const { bytesRead } = await this.#handle.read(buffer, filled, length, position + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return filled
+  }
+
+  async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    let at = position
+    for (let first = 0; first < pieces.length; first += WRITE_PIECES_MAX) {
+      let rest = pieces.slice(first, first + WRITE_PIECES_MAX)
+      while (rest.length > 0) {
+        const { bytesWritten } = await this.#handle.writev(rest, at)
+        at += bytesWritten
+        rest = afterBytes(rest, bytesWritten)
+      }
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#handle.datasync()
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}
+
+/** What is left of `pieces` when the first `count` bytes are gone: the kernel may write fewer. */
+function afterBytes(pieces: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skipped = 0
+  const rest: Uint8Array[] = []
+  for (const piece of pieces) {
+    const cut = Math.min(Math.max(count - skipped, 0), piece.length)
+    if (cut < piece.length) rest.push(cut === 0 ? piece : piece.subarray(cut))
+    skipped += piece.length
+  }
+  return rest
+}

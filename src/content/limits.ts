@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Every bound of the content room, with its unit and its reason. */
+
+const KIBIBYTE = 1024
+const MEBIBYTE = 1024 * KIBIBYTE
+const GIBIBYTE = 1024 * MEBIBYTE
+
+/** Bytes of one leaf that we make: the profile `unixfs-v1-2025` (IPIP-499) says so. */
+export const LEAF_BYTES = MEBIBYTE
+
+/** Bytes of one leaf that we take from others: the largest block that IPFS software passes on. */
+export const LEAF_BYTES_MAX = 2 * MEBIBYTE
+
+/** Bytes of one tree node. Ours have at most 1024 links, about 56 KiB. */
+export const NODE_BYTES_MAX = MEBIBYTE
+
+/** Links of one tree node: eight times what any profile makes. */
+export const NODE_LINKS_MAX = 8 * KIBIBYTE
+
+/** Levels of a tree above its leaves. Four hold a terabyte even at the narrowest profile. */
+export const TREE_DEPTH_MAX = 8
+
+/** Bytes of one item: a quarter of the disk that a node is meant to have. */
+export const ITEM_BYTES_MAX = 256 * GIBIBYTE
+
+/** Leaves of one item: what the largest item has with leaves of 256 KiB, an older IPFS default. */
+export const ITEM_LEAVES_MAX = ITEM_BYTES_MAX / (256 * KIBIBYTE)
+
+/** Bytes of an item's name in UTF-8: what file systems allow. */
+export const NAME_BYTES_MAX = 255
+
+/** Additions at once. One keeps a core and an SD card busy; four let small ones pass a large one. */
+export const ADDS_MAX = 4
+
+/** Fetches at once, for the same reason; more would only share the same links. */
+export const FETCHES_MAX = 4
+
+/** Additions, and fetches, that wait for a place; a person or a script queues no more than this. */
+export const WAITING_MAX = 64
+
+/** Responses under way at once. Each holds a file handle and {@link SEND_BUFFERS} buffers. */
+export const SERVES_MAX = 32
+
+/** Of those, how many one caller may have. */
+export const SERVES_PER_CALLER_MAX = 8
+
+/** Bytes of one read and one write when sending: large enough for few calls, small for the caches. */
+export const SEND_PIECE_BYTES = 256 * KIBIBYTE
+
+/** Buffers of a response: one filled from the disk, one being encrypted, one on its way. */
+export const SEND_BUFFERS = 3
+
+/** How long a receiver may take nothing before it is cut off, in ms: a radio link may be away 20 s. */
+export const SEND_STALL_MS = 30_000
+
+/** Seconds after which a caller that was turned away may come again. */
+export const RETRY_AFTER_S = 5
+
+/** Bytes received but not yet on disk at which a transfer pauses: two of the largest leaves. */
+export const UNWRITTEN_BYTES_MAX = 2 * LEAF_BYTES_MAX
+
+/** Buffers of one writev call: the kernel takes 1024. */
+export const WRITE_PIECES_MAX = 1024
+
+/** Received pieces below this are gathered in a buffer, so that single bytes cost no objects. */
+export const SMALL_PIECE_BYTES = 4 * KIBIBYTE
+
+/** Bytes of the buffer that small pieces are gathered in. */
+export const GATHER_BYTES = 64 * KIBIBYTE
+
+/** Bytes read at once when an item is copied within the store or handed to its owner. */
+export const READ_BYTES = 256 * KIBIBYTE
+
+/** Bytes written between two looks at the free space of the disk. */
+export const SPACE_CHECK_BYTES = 64 * MEBIBYTE
+
+/** Bytes of a CAR header. Ours has 59; one with a few dozen roots still fits. */
+export const CAR_HEADER_BYTES_MAX = 4 * KIBIBYTE
+
+/** CIDs in one question `have/1`. */
+export const HAVE_CIDS_MAX = 64
+
+/** Bytes of the question: 64 CIDs of at most 45 bytes in CBOR, and some room. */
+export const HAVE_REQUEST_BYTES_MAX = 4 * KIBIBYTE
+
+/** Bytes of the answer: 64 times a size and a name, and some room. */
+export const HAVE_REPLY_BYTES_MAX = 20 * KIBIBYTE
+
+/** How long a peer may think about the question, in ms: a few round trips of a bad radio link. */
+export const HAVE_MS_MAX = 4_000
+
+/** Questions on their way at once. */
+export const HAVE_PARALLEL_MAX = 16
+
+/** How long a peer may take to begin its answer to a request, in ms. */
+export const RESPONSE_MS_MAX = 20_000
+
+/** A transfer must bring {@link FETCH_WINDOW_BYTES_MIN} in each window of so many ms. */
+export const FETCH_WINDOW_MS = 20_000
+
+/** About 800 B/s: the slowest link on which waiting for an item still makes sense. */
+export const FETCH_WINDOW_BYTES_MIN = 16 * KIBIBYTE
+
+/** How long a peer that served wrong bytes is not asked again, in ms. */
+export const BAD_PEER_MS = 10 * 60_000
+
+/** Peers remembered as bad; beyond it the oldest is forgotten. */
+export const BAD_PEERS_MAX = 256
+
+/** Characters of the address of a gateway request: a CID, a path and every parameter we know. */
+export const GATEWAY_URL_LENGTH_MAX = 2 * KIBIBYTE
+
+/** Files looked at in parallel when the node starts: enough to keep a disk busy. */
+export const START_PARALLEL_MAX = 8

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * How much may still be written: the owner's limits on the store and on the free space of the disk.
+ * The disk itself is asked only now and then; when it is full before we know, it says so itself.
+ */
+import type { Disk } from './disk.ts'
+import { storeFull } from './errors.ts'
+import { SPACE_CHECK_BYTES } from './limits.ts'
+
+export interface SpaceOptions {
+  /** Any folder on the disk of the store. */
+  folder: string
+  /** How much all items may take. 0: no limit of our own. */
+  storeBytesMax: number
+  /** How much of the disk stays free. */
+  freeBytesMin: number
+}
+
+/** The space that one file takes while it grows. */
+export interface SpaceClaim {
+  /** @throws CodedError `STORE_FULL` when `sizeBytes` more do not fit. */
+  take(sizeBytes: number): Promise<void>
+  /** The file is gone, or an item that is counted as such. */
+  release(): void
+}
+
+export class Space {
+  readonly #disk: Disk
+  readonly #options: SpaceOptions
+  readonly #storedBytes: () => number
+  #claimedBytes = 0
+
+  /** @param deps.storedBytes what all items take now. */
+  constructor(deps: { disk: Disk; storedBytes: () => number }, options: SpaceOptions) {
+    this.#disk = deps.disk
+    this.#storedBytes = deps.storedBytes
+    this.#options = options
+  }
+
+  /** @throws CodedError `STORE_FULL` when a file of this size would not fit now. */
+  async check(sizeBytes: number): Promise<void> {
+    const { folder, storeBytesMax, freeBytesMin } = this.#options
+    const afterBytes = this.#storedBytes() + this.#claimedBytes + sizeBytes
+    if (storeBytesMax > 0 && afterBytes > storeBytesMax) throw storeFull()
+    const freeBytes = await this.#disk.freeBytes(folder)
+    if (freeBytes - sizeBytes < freeBytesMin) throw storeFull()
+  }
+
+  claim(): SpaceClaim {
+    let claimedBytes = 0
+    let checkedBytes = 0
+    return {
+      take: async (sizeBytes) => {
+        if (claimedBytes + sizeBytes > checkedBytes) {
+          await this.check(sizeBytes)
+          // A limit of our own is known at every byte; that of the disk is looked up now and then.
+          const isExact = this.#options.storeBytesMax > 0
+          checkedBytes = claimedBytes + sizeBytes + (isExact ? 0 : SPACE_CHECK_BYTES)
+        }
+        claimedBytes += sizeBytes
+        this.#claimedBytes += sizeBytes
+      },
+      release: () => {
+        this.#claimedBytes -= claimedBytes
+        claimedBytes = 0
+      },
+    }
+  }
+}

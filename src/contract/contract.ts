@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The API as a contract: schemas, the endpoint table and a typed client. Runs in a browser, so it
+ * knows only base and zod; the server is in `api/`, the Unix-socket transport in `cli/`.
+ */
+export * from './client.ts'
+export * from './endpoints.ts'
+export * from './limits.ts'
+export * from './link-words.ts'
+export * from './schemas.ts'

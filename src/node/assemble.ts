@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * A whole node, wired: read top to bottom, this is the architecture. No logic lives here; tests and
+ * the simulator call the same function with another platform.
+ */
+import { join } from 'node:path'
+import { ApiServer } from '../api/api.ts'
+import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
+import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
+import { Content, contentMigrations } from '../content/content.ts'
+import { openIdentity } from '../identity/identity.ts'
+import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
+import { openDatabase } from '../store/store.ts'
+import { ensureFolder } from '../system/system.ts'
+import { renderStatusPage } from '../web/web.ts'
+import type { Config } from './config.ts'
+import type { Platform } from './platform.ts'
+import { VERSION } from './version.ts'
+
+const DATABASE_NAME = 'citynode.db'
+
+export interface CityNode {
+  readonly peerId: PeerId
+  start(signal: AbortSignal): Promise<void>
+  stop(): Promise<void>
+  /** The ports that are listened on, once started. */
+  ports(): { content: number; status: number }
+}
+
+/** Opens what a node stands on and wires its rooms; nothing listens until `start`. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the one list of all rooms, without branches
+export async function assembleNode(config: Config, platform: Platform): Promise<CityNode> {
+  const { clock, random, log, metrics, dataFolder } = platform
+  const startedAtMs = clock.monotonicMs()
+  await ensureFolder(dataFolder)
+
+  const identity = await openIdentity({ folder: dataFolder, log: log.child({ room: 'identity' }) })
+  const database = await openDatabase({
+    path: join(dataFolder, DATABASE_NAME),
+    migrations: [contentMigrations()],
+    log: log.child({ room: 'store' }),
+  })
+  const guard = new LocalGuard()
+
+  const network = new CityNetwork(
+    {
+      ...platform,
+      log: log.child({ room: 'network' }),
+      guard,
+      identity,
+      httpsPort: () => https.actualPort,
+    },
+    { city: config.city.id, version: VERSION, config: config.network },
+  )
+  const httpsClient = new PeerHttpsClient(
+    { signer: identity, log: log.child({ room: 'https' }), metrics, clock },
+    { hasAes: platform.hasAes },
+  )
+  const content = new Content(
+    {
+      clock,
+      random,
+      log: log.child({ room: 'content' }),
+      metrics,
+      database,
+      network,
+      requests: httpsClient,
+    },
+    {
+      folder: join(dataFolder, 'content'),
+      storeBytesMax: config.content.store_bytes_max,
+      freeBytesMin: config.content.free_bytes_min,
+    },
+  )
+  const https = new PeerHttpsServer(
+    { signer: identity, log: log.child({ room: 'https' }), metrics, clock, guard },
+    {
+      address: config.content.address,
+      port: config.content.port,
+      needs: 'public',
+      hasAes: platform.hasAes,
+      handler: (request, response, { caller }) => content.handleGateway(request, response, caller),
+    },
+  )
+  const api = new ApiServer(
+    {
+      clock,
+      log: log.child({ room: 'api' }),
+      guard,
+      metrics,
+      renderStatusPage,
+      items: content,
+      neighbours: () => network.neighbours(),
+      peers: () => network.connectedPeers(),
+      config: () => ({ ...config }),
+      health: () => lifecycle.health(),
+      status: () => ({
+        peerId: identity.peerId,
+        version: VERSION,
+        city: config.city.id,
+        startedAtMs,
+        dataFolder,
+        listenAddresses: network.listenAddresses(),
+      }),
+    },
+    { controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME), lan: config.status },
+  )
+
+  const services: Service[] = [content, https, network, api]
+  const lifecycle = new Lifecycle(services, { clock, log })
+  return {
+    peerId: identity.peerId,
+    start: (signal) => lifecycle.start(signal),
+    stop: async () => {
+      await lifecycle.stop()
+      await httpsClient.close()
+      database.close()
+    },
+    ports: () => ({ content: https.actualPort, status: api.lanPort }),
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Where the program begins: reads what only the process knows (arguments, environment, signals,
+ * streams) and hands it to the command line, which asks back for a node when one is to run.
+ */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { BugError, CodedError } from '../base/base.ts'
+import { type CheckedConfig, runCli, type StartOptions } from '../cli/cli.ts'
+import { createLogger, SystemClock } from '../system/system.ts'
+import { VERSION } from './version.ts'
+
+const CONFIG_FILE_NAME = 'citynode.toml'
+const EXIT_CRASHED = 1
+const EXIT_INTERRUPTED = 130
+
+async function main(): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      // A second signal means now.
+      if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED)
+      stop.abort(new CodedError('ABORTED', `Stopped by ${name}.`))
+    })
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  process.exitCode = await runCli(
+    process.argv.slice(2),
+    {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      stdin: process.stdin,
+      isStdoutTerminal: process.stdout.isTTY === true,
+      isStderrTerminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? 80,
+      signal: stop.signal,
+      clock: new SystemClock(),
+    },
+    { version: VERSION, defaultDataFolder: defaultDataFolder(), startNode, checkConfig },
+  )
+}
+
+async function startNode(options: StartOptions): Promise<void> {
+  const { dataFolder, configFile, signal } = options
+  const path = configFile ?? join(dataFolder, CONFIG_FILE_NAME)
+  // Loaded here and not above: other commands are quicker without a whole node in memory.
+  const { formatProblems, loadConfig } = await import('./config.ts')
+  const loaded = await loadConfig(path, { isRequired: configFile !== undefined })
+  if ('problems' in loaded) {
+    throw new CodedError('CONFIG_INVALID', formatProblems(loaded.problems), {
+      advice: `Mend ${path}, then look again with: citynode config check`,
+    })
+  }
+  const { config } = loaded
+  const log = createLogger({ level: config.log.level, format: logFormat(config.log.format) })
+  const { assembleNode } = await import('./assemble.ts')
+  const { machinePlatform } = await import('./platform.ts')
+  const node = await assembleNode(config, machinePlatform({ dataFolder, log }))
+  try {
+    await node.start(signal)
+    options.onStarted({
+      peerId: node.peerId,
+      city: config.city.id,
+      statusPort: node.ports().status,
+    })
+    if (!signal.aborted) {
+      // An armed listener does not keep a process alive, an open server does.
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+    }
+  } finally {
+    await node.stop()
+  }
+}
+
+async function checkConfig(options: {
+  dataFolder: string
+  configFile: string | undefined
+}): Promise<CheckedConfig> {
+  const { loadConfig } = await import('./config.ts')
+  const configFile = options.configFile ?? join(options.dataFolder, CONFIG_FILE_NAME)
+  const loaded = await loadConfig(configFile, { isRequired: options.configFile !== undefined })
+  return 'problems' in loaded
+    ? { configFile, isPresent: true, problems: loaded.problems, effective: undefined }
+    : { configFile, isPresent: loaded.isPresent, problems: [], effective: { ...loaded.config } }
+}
+
+function logFormat(wanted: 'auto' | 'json' | 'text'): 'json' | 'text' {
+  if (wanted !== 'auto') return wanted
+  // systemd connects standard error to the journal and says so.
+  return process.env['JOURNAL_STREAM'] === undefined && process.stderr.isTTY ? 'text' : 'json'
+}
+
+function defaultDataFolder(): string {
+  const shared = process.env['XDG_DATA_HOME']
+  return join(
+    shared === undefined || shared === '' ? join(homedir(), '.local', 'share') : shared,
+    'citynode',
+  )
+}
+
+/** A bug, not a failure: say what is known and end, so that whoever supervises starts afresh. */
+function crash(thrown: unknown): never {
+  const kind = thrown instanceof BugError ? 'A bug' : 'An unforeseen error'
+  const details = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+  process.stderr.write(`${kind} ended citynode. Please report this:\n${details}\n`)
+  process.exit(EXIT_CRASHED)
+}
+
+await main()

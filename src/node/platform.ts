@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Everything impure that a node stands on. Tests and the simulator bring their own. */
+import { readFileSync } from 'node:fs'
+import type { Clock, Logger, Metrics, Random } from '../base/base.ts'
+import { type Datagrams, hasAesInstructions, UdpDatagrams } from '../net/net.ts'
+import {
+  listInterfaces,
+  type NetworkInterface,
+  PrometheusMetrics,
+  SystemClock,
+  SystemRandom,
+} from '../system/system.ts'
+
+export interface Platform {
+  clock: Clock
+  random: Random
+  log: Logger
+  metrics: Metrics & { render(): Promise<string>; readonly contentType: string }
+  datagrams: Datagrams
+  listInterfaces: () => readonly NetworkInterface[]
+  dataFolder: string
+  /** Whether the processor has AES instructions: decides which cipher is cheap. */
+  hasAes: boolean
+}
+
+/** The machine itself. */
+export function machinePlatform(options: { dataFolder: string; log: Logger }): Platform {
+  return {
+    ...options,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    metrics: new PrometheusMetrics(),
+    datagrams: new UdpDatagrams(),
+    listInterfaces: () => listInterfaces(),
+    hasAes: hasAesInstructions(readProcessorFacts()),
+  }
+}
+
+/** Empty where there is no /proc: then the cipher that is cheap without instructions is taken. */
+function readProcessorFacts(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8')
+  } catch {
+    // Not Linux, or a box without /proc: a slower cipher at worst.
+    return ''
+  }
+}

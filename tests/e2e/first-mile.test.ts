@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The first mile as its user walks it: real nodes, real files, the real command line. */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Daemon, startDaemon, until } from '../support/daemon.ts'
+import { citynode } from '../support/program.ts'
+
+const ANY_PORTS = `
+[network]
+port = 0
+hello_port = 0
+mdns = false
+beacon = false
+allow_loopback = true
+BOOTSTRAP
+[content]
+port = 0
+[status]
+port = 0
+`
+
+const closing: (() => Promise<unknown> | unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function node(bootstrap: readonly string[] = []): Promise<Daemon> {
+  const line = bootstrap.length === 0 ? '' : `bootstrap = ${JSON.stringify(bootstrap)}`
+  const daemon = await startDaemon({ config: ANY_PORTS.replace('BOOTSTRAP', line) })
+  closing.push(() => daemon.stop())
+  return daemon
+}
+
+async function pair(): Promise<[Daemon, Daemon]> {
+  const first = await node()
+  const { body } = await first.get<{ listenAddresses: string[] }>('/v1/status')
+  const local = body.listenAddresses.find((one) => one.startsWith('/ip4/127.0.0.1/'))
+  if (local === undefined) throw new Error(`no loopback address in ${body.listenAddresses}`)
+  const second = await node([local])
+  await until('the two are connected', 20_000, async () => {
+    return (await second.get<{ peers: unknown[] }>('/v1/peers')).body.peers.length === 1
+  })
+  return [first, second]
+}
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(join(tmpdir(), 'citynode-e2e-'))
+  closing.push(() => rm(made, { recursive: true, force: true }))
+  return made
+}
+
+async function fileOf(bytes: Uint8Array): Promise<string> {
+  const path = join(await folder(), 'a real file.bin')
+  await writeFile(path, bytes)
+  return path
+}
+
+async function add(daemon: Daemon, path: string, ...flags: readonly string[]): Promise<string> {
+  const added = await citynode('add', path, ...flags, '--data', daemon.dataFolder)
+  expect(added.stderr).not.toContain('rror')
+  expect(added.code).toBe(0)
+  return added.stdout.toString().trim()
+}
+
+describe('a file', () => {
+  test('public: added on one node, fetched and verified by the other', async () => {
+    const [first, second] = await pair()
+    const bytes = randomBytes(3_500_000)
+    const cid = await add(first, await fileOf(bytes), '--public')
+    const target = join(await folder(), 'copy')
+    const got = await citynode('get', cid, '-o', target, '--data', second.dataFolder)
+    expect(got.code, got.stderr).toBe(0)
+    expect((await readFile(target)).equals(bytes)).toBe(true)
+    const piped = await citynode('get', cid, '--data', second.dataFolder)
+    expect(piped.stdout.equals(bytes)).toBe(true)
+  })
+
+  test('private: only its own node has it', async () => {
+    const [first, second] = await pair()
+    const cid = await add(first, await fileOf(randomBytes(2_000)))
+    const refused = await citynode('get', cid, '--data', second.dataFolder)
+    expect(refused.code).toBe(5)
+    expect(refused.stdout).toHaveLength(0)
+    const own = await citynode('get', cid, '--data', first.dataFolder)
+    expect(own.stdout).toHaveLength(2_000)
+  })
+
+  test('each sees the other', async () => {
+    const [first, second] = await pair()
+    const seen = await citynode('neighbours', '--json', '--data', first.dataFolder)
+    const { body } = await second.get<{ peerId: string }>('/v1/status')
+    expect(seen.stdout.toString()).toContain(body.peerId)
+  })
+})
+
+describe('bad days', () => {
+  test('the port is taken: said, with what to do', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, resolve))
+    closing.push(() => server.close())
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const data = await folder()
+    await writeFile(
+      join(data, 'citynode.toml'),
+      `[network]\nport = ${port}\nhello_port = 0\n[content]\nport = 0\n[status]\nport = 0\n`,
+    )
+    const started = await citynode('start', '--data', data)
+    expect(started.code).toBe(7)
+    expect(started.stderr).toContain(`${port} is taken`)
+    expect(started.stderr).toContain('network.port')
+  })
+
+  test('the data folder is in use by another node', async () => {
+    const first = await node()
+    const second = await citynode('start', '--data', first.dataFolder)
+    expect(second.code).toBe(7)
+    expect(second.stderr).toContain('in use')
+    expect((await first.get('/v1/status')).status).toBe(200)
+  })
+
+  test('an unknown key in the configuration', async () => {
+    const data = await folder()
+    await writeFile(join(data, 'citynode.toml'), '[network]\nprot = 7440\n[log]\nlevel = "loud"\n')
+    for (const command of [['start'], ['config', 'check']]) {
+      const run = await citynode(...command, '--data', data)
+      expect(run.code).toBe(3)
+      const said = run.stderr + run.stdout.toString()
+      expect(said).toContain('network.prot')
+      expect(said).toContain('port')
+      expect(said).toContain('log.level')
+    }
+  })
+
+  test('a key file that others may read', async () => {
+    const daemon = await node()
+    await daemon.kill('SIGTERM')
+    const key = join(daemon.dataFolder, 'identity.key')
+    const before = await readFile(key)
+    await chmod(key, 0o644)
+    const run = await citynode('start', '--data', daemon.dataFolder)
+    expect(run.code).toBe(7)
+    expect(run.stderr).toContain('chmod 600')
+    expect((await readFile(key)).equals(before)).toBe(true)
+    await chmod(key, 0o600)
+  })
+
+  test('a data folder that cannot be written', async () => {
+    const file = await fileOf(randomBytes(1))
+    const run = await citynode('start', '--data', join(file, 'data'))
+    expect(run.code).toBe(7)
+    expect(run.stderr).toContain(file)
+  })
+
+  test('no node runs: said plainly', async () => {
+    const run = await citynode('status', '--data', await folder())
+    expect(run.code).toBe(4)
+    expect(run.stderr).toContain('No node is running')
+  })
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('%s in the midst of a transfer', async (signal) => {
+    const [first, second] = await pair()
+    const kept = await add(second, await fileOf(randomBytes(1_500_000)))
+    const bytes = randomBytes(96 * 1024 * 1024)
+    const cid = await add(first, await fileOf(bytes), '--public')
+    const fetching = citynode(
+      'get',
+      cid,
+      '-o',
+      join(await folder(), 'copy'),
+      '--data',
+      second.dataFolder,
+    )
+    const incoming = join(second.dataFolder, 'content', 'incoming')
+    await until('bytes arrive', 20_000, async () => {
+      const names = await readdir(incoming).catch(() => [])
+      for (const name of names)
+        if ((await stat(join(incoming, name)).catch(() => undefined))?.size) return true
+      return false
+    })
+    await second.kill(signal)
+    expect((await fetching).code).not.toBe(0)
+
+    const again = await startDaemon({ dataFolder: second.dataFolder })
+    closing.push(() => again.stop())
+    const items = await citynode('ls', '--json', '--data', again.dataFolder)
+    expect(items.stdout.toString()).toContain(kept)
+    expect(items.stdout.toString()).not.toContain(cid)
+    expect(await readdir(incoming)).toEqual([])
+    const whole = await citynode('get', kept, '--data', again.dataFolder)
+    expect(whole.stdout).toHaveLength(1_500_000)
+    await until('they meet again', 45_000, async () => {
+      return (await again.get<{ peers: unknown[] }>('/v1/peers')).body.peers.length === 1
+    })
+    const secondTry = await citynode('get', cid, '--data', again.dataFolder)
+    expect(secondTry.stdout.equals(bytes)).toBe(true)
+  })
+})

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** A node in memory behind a real ApiServer on a real Unix socket and a real port. */
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { type ApiDeps, type ApiItem, type ApiItems, ApiServer } from '../../src/api/api.ts'
+import {
+  abortReason,
+  CodedError,
+  type HealthCondition,
+  peerIdFromPublicKey,
+  silentLogger,
+} from '../../src/base/base.ts'
+import { type ConnectedPeer, LocalGuard, type Neighbour } from '../../src/net/net.ts'
+import { SystemClock } from '../../src/system/system.ts'
+import { renderStatusPage } from '../../src/web/web.ts'
+
+export const PEER_ID = peerIdFromPublicKey(new Uint8Array(32).fill(1))
+export const NEIGHBOUR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(2))
+export const FAR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(3))
+export const ADDED_AT_MS = Date.UTC(2026, 10, 23, 9, 30)
+
+export function cidOf(bytes: Uint8Array): CID {
+  const hash = createHash('sha256').update(bytes).digest()
+  return CID.createV1(0x55, Digest.create(0x12, hash))
+}
+
+/** Keeps items in memory; `elsewhere` is what a fetch can find. */
+export class FakeItems implements ApiItems {
+  readonly held = new Map<string, { item: ApiItem; bytes: Uint8Array }>()
+  readonly elsewhere = new Map<string, Uint8Array>()
+  /** Called between two halves of a fetch. */
+  duringFetch: (signal: AbortSignal) => Promise<void> = async () => {}
+  /** Called for every chunk of an add. */
+  duringAdd: (receivedBytes: number) => void = () => {}
+  addsAborted = 0
+  breakAfterBytes = Number.POSITIVE_INFINITY
+
+  put(name: string, bytes: Uint8Array, visibility: 'private' | 'public'): ApiItem {
+    const cid = cidOf(bytes)
+    const item: ApiItem = {
+      cid,
+      name,
+      sizeBytes: bytes.length,
+      kind: 'application/octet-stream',
+      visibility,
+      isWhole: true,
+      addedAtMs: ADDED_AT_MS,
+    }
+    this.held.set(cid.toString(), { item, bytes })
+    return item
+  }
+
+  list(): readonly ApiItem[] {
+    return [...this.held.values()].map(({ item }) => item)
+  }
+
+  totals() {
+    const items = this.list()
+    return {
+      count: items.length,
+      publicCount: items.filter((item) => item.visibility === 'public').length,
+      sizeBytes: items.reduce((sum, item) => sum + item.sizeBytes, 0),
+    }
+  }
+
+  get(cid: CID): ApiItem | undefined {
+    return this.held.get(cid.toString())?.item
+  }
+
+  async add(bytes: AsyncIterable<Uint8Array>, options: Parameters<ApiItems['add']>[1]) {
+    const chunks: Uint8Array[] = []
+    let receivedBytes = 0
+    try {
+      for await (const chunk of bytes) {
+        options.signal.throwIfAborted()
+        chunks.push(chunk)
+        receivedBytes += chunk.length
+        this.duringAdd(receivedBytes)
+      }
+    } catch (thrown) {
+      this.addsAborted += 1
+      throw thrown
+    }
+    return this.put(options.name, Buffer.concat(chunks), options.visibility)
+  }
+
+  async remove(cid: CID): Promise<ApiItem | undefined> {
+    const item = this.get(cid)
+    this.held.delete(cid.toString())
+    return item
+  }
+
+  async *openBytes(cid: CID): AsyncGenerator<Uint8Array> {
+    const { bytes } = this.held.get(cid.toString()) ?? { bytes: new Uint8Array() }
+    for (let offset = 0; offset < bytes.length; offset += 65_536) {
+      if (offset >= this.breakAfterBytes)
+        throw new CodedError('STORE_DISK_ERROR', 'The disk broke.')
+      yield bytes.subarray(offset, offset + 65_536)
+    }
+  }
+
+  async fetch(cid: CID, options: Parameters<ApiItems['fetch']>[1]): Promise<ApiItem> {
+    const { visibility, signal, onProgress } = options
+    const here = this.get(cid)
+    if (here !== undefined) return here
+    const bytes = this.elsewhere.get(cid.toString())
+    if (bytes === undefined) {
+      throw new CodedError('CONTENT_NOT_FOUND', 'No connected node has that item.', {
+        advice: 'Wait until its holder is near, then try again.',
+      })
+    }
+    onProgress(Math.floor(bytes.length / 2), bytes.length)
+    await this.duringFetch(signal)
+    if (signal.aborted) throw abortReason(signal)
+    onProgress(bytes.length, bytes.length)
+    return this.put('', bytes, visibility)
+  }
+}
+
+export class FakeNode {
+  readonly items = new FakeItems()
+  conditions: HealthCondition[] = []
+  neighbours: Neighbour[] = []
+  peers: ConnectedPeer[] = []
+  readonly folder: string
+  readonly server: ApiServer
+  readonly clock = new SystemClock()
+
+  constructor(folder: string, changes: Partial<ApiDeps> = {}, port = 0) {
+    this.folder = folder
+    const startedAtMs = this.clock.monotonicMs()
+    const deps: ApiDeps = {
+      status: () => ({
+        peerId: PEER_ID,
+        version: '0.1.0',
+        city: 'test-city',
+        startedAtMs,
+        dataFolder: folder,
+        listenAddresses: ['/ip4/127.0.0.1/tcp/7440'],
+      }),
+      neighbours: () => this.neighbours,
+      peers: () => this.peers,
+      items: this.items,
+      config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),
+      metrics: { render: async () => 'citynode_up 1\n', contentType: 'text/plain; version=0.0.4' },
+      health: () => this.conditions,
+      guard: new LocalGuard(),
+      renderStatusPage: (status) => renderStatusPage(status),
+      clock: this.clock,
+      log: silentLogger,
+      ...changes,
+    }
+    this.server = new ApiServer(deps, {
+      controlSocketPath: this.socketPath,
+      lan: { address: '127.0.0.1', port },
+    })
+  }
+
+  get socketPath(): string {
+    return join(this.folder, 'control.sock')
+  }
+
+  /** A neighbour on wlan0 that is connected, and a farther peer. */
+  meetOthers(): void {
+    const nowMs = this.clock.monotonicMs()
+    this.neighbours = [
+      {
+        peerId: NEIGHBOUR_ID,
+        interfaceName: 'wlan0',
+        address: 'fe80::1%wlan0',
+        rttMs: 2.5,
+        lossIn: 0,
+        lossOut: 0.25,
+        sinceMs: nowMs,
+        heardAtMs: nowMs,
+      },
+    ]
+    this.peers = [NEIGHBOUR_ID, FAR_ID].map((peerId) => ({
+      peerId,
+      address: '/ip4/10.0.0.2/tcp/7440',
+      direction: 'inbound' as const,
+      connectedAtMs: nowMs,
+      https: undefined,
+      version: '0.1.0',
+      interfaceName: peerId === NEIGHBOUR_ID ? 'wlan0' : undefined,
+    }))
+  }
+}
+
+/** A fresh folder, taken away by the returned function. */
+export async function makeFolder(): Promise<{ folder: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'citynode-api-'))
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
+}
+
+export interface RawReply {
+  status: number
+  headers: NodeJS.Dict<string | string[]>
+  text: string
+}
+
+/** One plain HTTP request, to the socket or to the port. */
+export function ask(
+  where: { socketPath: string } | { port: number },
+  method: string,
+  path: string,
+  options: { body?: string; headers?: Record<string, string> } = {},
+): Promise<RawReply> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(
+      { ...where, host: '127.0.0.1', agent: false, method, path, headers: options.headers ?? {} },
+      (incoming) => {
+        let text = ''
+        incoming.setEncoding('utf8')
+        incoming.on('data', (chunk: string) => {
+          text += chunk
+        })
+        incoming.on('error', reject)
+        incoming.on('end', () =>
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text }),
+        )
+      },
+    )
+    outgoing.on('error', reject)
+    outgoing.end(options.body)
+  })
+}
