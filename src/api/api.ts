@@ -21,6 +21,7 @@ import {
 } from './limits.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 
+export { type StatusConfig, statusConfigSchema } from './config.ts'
 export type {
   ApiDeps,
   ApiItem,

@@ -165,6 +165,8 @@ function explainFailure(thrown: unknown, io: CliIo): ExitCode {
   }
   const error = asError(thrown)
   printFailure({ output }, error)
-  if (!(error instanceof CodedError)) output.note('  This was not foreseen; please report it.')
+  if (!(error instanceof CodedError)) {
+    output.note(`  This was not foreseen. Please report it:\n${error.stack ?? ''}`)
+  }
   return exitCodeOf(error)
 }

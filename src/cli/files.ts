@@ -29,8 +29,15 @@ export async function openFile(path: string, signal: AbortSignal): Promise<Opene
   }
 }
 
-/** @throws CodedError `FILE_EXISTS` unless `mayOverwrite`; `USAGE` where a folder is. */
+/**
+ * Before much work is done for it: can there be a file?
+ * @throws CodedError `FILE_EXISTS` unless `mayOverwrite`; `USAGE` where a folder is;
+ * `FILE_NOT_FOUND` or `FILE_FORBIDDEN` for the folder around it.
+ */
 export async function checkTarget(path: string, mayOverwrite: boolean): Promise<void> {
+  await access(dirname(path), constants.W_OK).catch((cause) => {
+    throw explain(dirname(path), cause)
+  })
   const found = await lstat(path).catch((cause) => {
     if (errorCode(cause) === 'ENOENT') return undefined
     throw explain(path, cause)

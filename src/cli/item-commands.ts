@@ -56,7 +56,7 @@ export async function getCommand(
   checkWhereTo(context, cid, options)
   if (options.file !== undefined) await checkTarget(options.file, options.mayOverwrite)
   const item = await fetchWithBar(context, cid, visibilityOf(options))
-  const bytes = await context.client.itemBytes(item.cid, io.signal)
+  const bytes = itemBytes(context, item)
   if (options.file === undefined) {
     for await (const chunk of bytes) await output.bytes(chunk)
     return EXIT.ok
@@ -126,6 +126,14 @@ async function fetchWithBar(
   } finally {
     bar.clear()
   }
+}
+
+/** Asks for the bytes only once somebody reads them: an answer must be read to its end. */
+async function* itemBytes(
+  { client, io }: CommandContext,
+  item: ItemFacts,
+): AsyncGenerator<Uint8Array> {
+  yield* await client.itemBytes(item.cid, io.signal)
 }
 
 /** The same bytes, with the bar told how many have gone by. */

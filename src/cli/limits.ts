@@ -15,3 +15,6 @@ export const READ_CHUNK_BYTES = 256 * 1024
 
 /** Characters of a name or version in a table; `--json` has all of them. */
 export const CELL_LENGTH_MAX = 60
+
+/** Columns of a terminal that does not tell. */
+export const COLUMNS_USUAL = 80

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A progress bar with rate and remaining time. Drawn on a terminal only, on stderr. */
 import { formatBytes, formatDuration } from '../base/base.ts'
-import { BAR_GAP_MS, BAR_WIDTH, RATE_WINDOW_MS } from './limits.ts'
+import { BAR_GAP_MS, BAR_WIDTH, COLUMNS_USUAL, RATE_WINDOW_MS } from './limits.ts'
 import type { CliIo } from './output.ts'
 
 interface Sample {
@@ -35,7 +35,9 @@ export class ProgressBar {
       totalBytes,
       bytesPerSecond: this.#rate(),
     })
-    this.#io.stderr.write(`\r\x1b[K${line.slice(0, Math.max(this.#io.columns - 1, 0))}`)
+    // A terminal that says 0 does not know its width.
+    const columns = this.#io.columns > 0 ? this.#io.columns : COLUMNS_USUAL
+    this.#io.stderr.write(`\r\x1b[K${line.slice(0, columns - 1)}`)
     this.#isDrawn = true
   }
 

@@ -40,6 +40,8 @@ function send(asked: TransportRequest, options: UnixTransportOptions): Promise<T
   })
   outgoing.once('response', (incoming) => {
     isAnswered = true
+    // Whoever reads the body hears of it; before that, nobody may be listening yet.
+    incoming.on('error', () => {})
     const body = readBody(incoming, asked.signal, close)
     resolve({ status: incoming.statusCode ?? 0, headers: headersOf(incoming), body })
   })

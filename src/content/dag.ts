@@ -77,4 +77,3 @@ export function checkSize(node: FileNode, expectedBytes: number | undefined): vo
   if (expectedBytes === undefined || node.sizeBytes === expectedBytes) return
   throw unsupportedItem('its tree contradicts itself about sizes')
 }
-

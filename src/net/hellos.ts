@@ -145,11 +145,14 @@ export class Hellos {
 
   #fallSilent(link: Watched): void {
     // The machine's timers fire up to 2 ms early; judged then, the link would live for ever.
-    if (link.session.isHearing(this.#deps.clock.monotonicMs())) return this.#awaitDeath(link)
-    this.#judge(link)
+    if (link.session.isHearing(this.#deps.clock.monotonicMs())) {
+      this.#awaitDeath(link)
+      return
+    }
     // The other end may hear us all the while: it learns at once that we do not hear it.
     link.sendTimer?.cancel()
     this.#send(link)
+    this.#judge(link)
   }
 
   #judge(link: Watched): void {

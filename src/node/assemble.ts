@@ -11,7 +11,6 @@ import { Content, contentMigrations } from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
 import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
-import { ensureFolder } from '../system/system.ts'
 import { renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
 import type { Platform } from './platform.ts'
@@ -30,9 +29,8 @@ export interface CityNode {
 /** Opens what a node stands on and wires its rooms; nothing listens until `start`. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the one list of all rooms, without branches
 export async function assembleNode(config: Config, platform: Platform): Promise<CityNode> {
-  const { clock, random, log, metrics, dataFolder } = platform
+  const { clock, log, metrics, dataFolder } = platform
   const startedAtMs = clock.monotonicMs()
-  await ensureFolder(dataFolder)
 
   const identity = await openIdentity({ folder: dataFolder, log: log.child({ room: 'identity' }) })
   const database = await openDatabase({
@@ -59,7 +57,6 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
   const content = new Content(
     {
       clock,
-      random,
       log: log.child({ room: 'content' }),
       metrics,
       database,

@@ -7,7 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { BugError, CodedError } from '../base/base.ts'
 import { type CheckedConfig, runCli, type StartOptions } from '../cli/cli.ts'
-import { createLogger, SystemClock } from '../system/system.ts'
+import { createLogger, ensureFolder, SystemClock } from '../system/system.ts'
 import { VERSION } from './version.ts'
 
 const CONFIG_FILE_NAME = 'citynode.toml'
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
 
 async function startNode(options: StartOptions): Promise<void> {
   const { dataFolder, configFile, signal } = options
+  await ensureFolder(dataFolder)
   const path = configFile ?? join(dataFolder, CONFIG_FILE_NAME)
   // Loaded here and not above: other commands are quicker without a whole node in memory.
   const { formatProblems, loadConfig } = await import('./config.ts')

@@ -222,7 +222,9 @@ describe('get', () => {
   it('says that it may not write there', async () => {
     const ran = await cli(['get', cid, '-o', join(folder, 'no', 'where')])
     expect(ran.exitCode).toBe(5)
+    expect(ran.stderr).toContain('no such file or folder')
     expect(await readdir(folder)).toEqual(['data'])
+    expect(node.items.held.size).toBe(0)
   })
 
   it('ends quietly when the reader of its output has had enough', async () => {

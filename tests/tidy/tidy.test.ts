@@ -28,15 +28,21 @@ const RULES_TEST = 'tests/tidy/rules.test.ts'
 const source = readSources('src', CODE)
 const tests = readSources('tests', CODE).filter(({ path }) => path !== RULES_TEST)
 const tools = [...readSources('tools', CODE), ...readSources('bin', CODE)]
+/** Folders with a package.json of their own, such as a benchmark's rival, are packages of their own. */
+const guests = readSources('tests', /^package\.json$/).map(({ path, text }) => ({
+  folder: path.slice(0, -'package.json'.length),
+  // A file of ours, in the shape that npm reads.
+  manifest: JSON.parse(text) as Manifest,
+}))
 const everything = [...source, ...tests, ...tools, read('vitest.config.ts')]
 
 function read(path: string): SourceFile {
   return { path, text: readFileSync(join(ROOT, path), 'utf8') }
 }
 
-// Our own two files, whose shape npm guarantees.
+// Our own file, in the shape that npm reads.
 const manifest = JSON.parse(read('package.json').text) as Manifest
-// As above.
+// As npm writes it.
 const lockfile = JSON.parse(read('package-lock.json').text) as Lockfile
 
 function expectNone(violations: readonly Violation[]): void {
@@ -66,13 +72,21 @@ describe('files', () => {
 })
 
 describe('packages', () => {
-  it('are pinned', () => expectNone(findFloatingVersions(manifest)))
-
-  it('are used where they are listed', () => {
-    const support = [...tests, ...tools, read('vitest.config.ts')]
-    expectNone(findDependencyViolations(manifest, source, support))
+  it('are pinned', () => {
+    expectNone([manifest, ...guests.map((guest) => guest.manifest)].flatMap(findFloatingVersions))
   })
 
+  it('are used where they are listed', () => {
+    const isGuest = ({ path }: SourceFile) => guests.some(({ folder }) => path.startsWith(folder))
+    const own = [...tests.filter((file) => !isGuest(file)), ...tools, read('vitest.config.ts')]
+    expectNone(findDependencyViolations(manifest, source, own))
+    for (const guest of guests) {
+      const files = tests.filter(({ path }) => path.startsWith(guest.folder))
+      expectNone(findDependencyViolations(guest.manifest, files, []))
+    }
+  })
+
+  // A guest is installed beside citynode to be compared with, never shipped: its licences are its own.
   it('are under licences that go with ours', () => expectNone(findLicenceViolations(lockfile)))
 
   it('no file names a registry', () => {

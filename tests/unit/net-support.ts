@@ -59,7 +59,9 @@ export class FakeDatagrams implements Datagrams {
     return {
       port: options.port,
       send: (bytes, to) => void this.sent.push({ bytes, to, atMs: this.#clock.monotonicMs() }),
-      close: async () => void (this.closedCount += 1),
+      close: async () => {
+        this.closedCount += 1
+      },
     }
   }
 

@@ -20,8 +20,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Says what it sees of its build, then what it has in its arguments; stays if asked. */
+/** Says what it sees of its build and its arguments; stays if asked, and proves that it still works. */
 const MAIN = `
+import { spawnSync } from 'node:child_process'
 import Database from 'better-sqlite3'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -30,7 +31,12 @@ const nativeBinding = fileURLToPath(new URL('./better_sqlite3.node', import.meta
 const one: number = new Database(':memory:', { nativeBinding }).prepare('select 1').pluck().get()
 const sql = readdirSync(new URL('./sql/', import.meta.url)).sort()
 console.log(JSON.stringify({ greeting, one, sql, args: process.argv.slice(2), exe: process.execPath }))
-if (process.argv.includes('--stay')) process.stdin.resume()
+if (process.argv.includes('--stay')) {
+  process.stdin.on('data', () => {
+    const two = new Database(':memory:', { nativeBinding }).prepare('select 2').pluck().get()
+    console.log(two, spawnSync(process.execPath, ['--version']).stdout.toString())
+  })
+}
 `
 
 let root: string
@@ -98,6 +104,20 @@ describe('build', () => {
       args: ['a', '--b'],
       exe: node,
     })
+  })
+
+  it('a running program does not notice that node_modules is taken away', async () => {
+    const { folder } = build()
+    const child = spawn(join(folder, 'node'), [join(folder, 'citynode.mjs'), '--stay'])
+    try {
+      await new Promise((done) => child.stdout.once('data', done))
+      rmSync(join(root, 'node_modules'), { recursive: true })
+      child.stdin.write('still there?\n')
+      const answer = await new Promise((done) => child.stdout.once('data', done))
+      expect(String(answer)).toBe(`2 ${process.version}\n\n`)
+    } finally {
+      child.kill('SIGKILL')
+    }
   })
 
   it('does nothing when nothing changed, and builds anew when anything did', () => {

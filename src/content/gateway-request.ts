@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What a request to the Trustless Gateway asks for (https://specs.ipfs.tech/http-gateways/
+ * trustless-gateway/): the address and the headers in, a value or a refusal out. Total, pure.
+ */
+import type { CID } from 'multiformats/cid'
+import { parseCid } from '../base/base.ts'
+import { isSupported } from './cids.ts'
+import { GATEWAY_URL_LENGTH_MAX } from './limits.ts'
+
+export interface ByteRange {
+  /** Below zero: counted from the end. */
+  from: number
+  /** The last byte, included; below zero: counted from the end; undefined: to the end. */
+  to: number | undefined
+}
+
+export type GatewayQuestion =
+  | { format: 'raw'; cid: CID }
+  | {
+      format: 'car'
+      cid: CID
+      scope: 'block' | 'entity' | 'all'
+      range: ByteRange | undefined
+      dups: boolean
+    }
+
+export interface Refusal {
+  status: 400 | 404 | 405 | 406
+  /** For people, one line. */
+  text: string
+}
+
+const RAW_TYPE = 'application/vnd.ipld.raw'
+const CAR_TYPE = 'application/vnd.ipld.car'
+
+interface Format {
+  format: 'raw' | 'car'
+  parameters: ReadonlyMap<string, string>
+}
+
+export function parseGatewayRequest(request: {
+  method: string | undefined
+  url: string | undefined
+  accept: string | undefined
+}): { question: GatewayQuestion } | { refusal: Refusal } {
+  const { method, url = '', accept } = request
+  if (method !== 'GET' && method !== 'HEAD') return refuse(405, 'Only GET and HEAD are answered.')
+  if (url.length > GATEWAY_URL_LENGTH_MAX) return refuse(400, 'The address is too long.')
+  const parsed = URL.parse(url, 'http://node.invalid')
+  const path = /^\/ipfs\/([^/]+)(\/.*)?$/.exec(parsed?.pathname ?? '')
+  if (parsed === null || path === null) return refuse(404, 'Ask for /ipfs/CID.')
+  const [, text = '', below = ''] = path
+  const cid = tryParseCid(text)
+  if (cid === undefined) return refuse(400, 'This is not a content id (CID).')
+  if (!isSupported(cid)) {
+    return refuse(400, 'Only sha2-256 content ids of the codecs raw and dag-pb are kept here.')
+  }
+  if (below !== '' && below !== '/') return refuse(404, 'There are no folders on this node.')
+  const format = formatOf(parsed.searchParams, accept)
+  if (format === undefined) {
+    return refuse(406, `This gateway answers with ${RAW_TYPE} or ${CAR_TYPE} only.`)
+  }
+  if (format.format === 'raw') return { question: { format: 'raw', cid } }
+  return carQuestion(cid, parsed.searchParams, format.parameters)
+}
+
+function carQuestion(
+  cid: CID,
+  query: URLSearchParams,
+  parameters: ReadonlyMap<string, string>,
+): { question: GatewayQuestion } | { refusal: Refusal } {
+  const parameter = (name: string): string | undefined =>
+    query.get(`car-${name}`) ?? query.get(name) ?? parameters.get(name)
+  const scope = query.get('dag-scope') ?? 'all'
+  if (scope !== 'block' && scope !== 'entity' && scope !== 'all') {
+    return refuse(400, 'dag-scope is block, entity or all.')
+  }
+  if ((parameter('version') ?? '1') !== '1') return refuse(406, 'Only CAR version 1 is made here.')
+  const order = parameter('order') ?? 'dfs'
+  if (order !== 'dfs' && order !== 'unk') return refuse(406, 'Only the order dfs is made here.')
+  const dups = parameter('dups') ?? 'n'
+  if (dups !== 'y' && dups !== 'n') return refuse(400, 'dups is y or n.')
+  const bytes = query.get('entity-bytes')
+  const range = bytes === null ? undefined : parseRange(bytes)
+  if (bytes !== null && range === undefined) {
+    return refuse(400, 'entity-bytes is from:to, for example 0:1023 or -1024:*.')
+  }
+  return { question: { format: 'car', cid, scope, range, dups: dups === 'y' } }
+}
+
+/** The address wins over the header: caches and links can carry it. */
+function formatOf(query: URLSearchParams, accept = ''): Format | undefined {
+  const accepted = acceptedFormats(accept)
+  const wanted = query.get('format')
+  if (wanted === null) return accepted[0]
+  if (wanted !== 'raw' && wanted !== 'car') return undefined
+  return accepted.find(({ format }) => format === wanted) ?? { format: wanted, parameters: NONE }
+}
+
+const NONE: ReadonlyMap<string, string> = new Map()
+
+function acceptedFormats(accept: string): Format[] {
+  const formats: Format[] = []
+  for (const entry of accept.split(',')) {
+    const [type = '', ...rest] = entry.split(';').map((part) => part.trim().toLowerCase())
+    const format = type === RAW_TYPE ? 'raw' : type === CAR_TYPE ? 'car' : undefined
+    if (format === undefined) continue
+    const parameters = new Map(
+      rest.map((part): [string, string] => {
+        const [name = '', value = ''] = part.split('=')
+        return [name.trim(), value.trim()]
+      }),
+    )
+    formats.push({ format, parameters })
+  }
+  return formats
+}
+
+function parseRange(text: string): ByteRange | undefined {
+  const match = /^(-?\d{1,15}):(\*|-?\d{1,15})$/.exec(text)
+  if (match === null) return undefined
+  const from = Number(match[1])
+  const to = match[2] === '*' ? undefined : Number(match[2])
+  const isBackwards = to !== undefined && from >= 0 === to >= 0 && to < from
+  return isBackwards ? undefined : { from, to }
+}
+
+function tryParseCid(text: string): CID | undefined {
+  try {
+    return parseCid(text)
+  } catch {
+    // Whatever is wrong with it, it is no CID: that is the answer.
+    return undefined
+  }
+}
+
+function refuse(status: Refusal['status'], text: string): { refusal: Refusal } {
+  return { refusal: { status, text } }
+}

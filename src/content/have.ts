@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The question `have/1`: "which of these have you?", in DAG-CBOR. Asked: an array of 1 to 64 CIDs.
+ * Answered: an array of the same length, of `null` or `{name, size}`. Only public items are told of.
+ */
+import { decode, encode } from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import { accept, reject, type Verdict } from '../base/base.ts'
+import { tidyName } from './item.ts'
+import { HAVE_CIDS_MAX, HAVE_REPLY_BYTES_MAX, HAVE_REQUEST_BYTES_MAX } from './limits.ts'
+
+export const HAVE_TOPIC = 'have/1'
+
+export interface Had {
+  name: string
+  sizeBytes: number
+}
+
+export function encodeHaveRequest(cids: readonly CID[]): Uint8Array {
+  return encode(cids)
+}
+
+export function parseHaveRequest(bytes: Uint8Array): Verdict<CID[]> {
+  const value = decodeArray(bytes, HAVE_REQUEST_BYTES_MAX)
+  if (value === undefined) return reject('the question is malformed')
+  if (value.length === 0 || value.length > HAVE_CIDS_MAX) {
+    return reject('the question asks for none or too many')
+  }
+  const cids = value.map((entry) => (typeof entry === 'object' ? CID.asCID(entry) : null))
+  const known = cids.filter((cid) => cid !== null)
+  return known.length === value.length ? accept(known) : reject('the question is not all CIDs')
+}
+
+export function encodeHaveReply(answers: readonly (Had | undefined)[]): Uint8Array {
+  return encode(
+    answers.map((had) => (had === undefined ? null : { name: had.name, size: had.sizeBytes })),
+  )
+}
+
+export function parseHaveReply(bytes: Uint8Array, count: number): Verdict<(Had | undefined)[]> {
+  const value = decodeArray(bytes, HAVE_REPLY_BYTES_MAX)
+  if (value === undefined || value.length !== count) return reject('the answer is malformed')
+  const answers: (Had | undefined)[] = []
+  for (const entry of value) {
+    const had = entry === null ? undefined : parseHad(entry)
+    if (had === null) return reject('the answer is malformed')
+    answers.push(had)
+  }
+  return accept(answers)
+}
+
+function parseHad(entry: unknown): Had | null {
+  if (typeof entry !== 'object' || entry === null) return null
+  if (!('name' in entry) || !('size' in entry)) return null
+  const { name, size } = entry
+  if (typeof name !== 'string' || typeof size !== 'number') return null
+  if (!Number.isSafeInteger(size) || size < 0) return null
+  return { name: tidyName(name), sizeBytes: size }
+}
+
+function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {
+  if (bytes.length > bytesMax) return undefined
+  try {
+    const value: unknown = decode(bytes)
+    return Array.isArray(value) ? value : undefined
+  } catch {
+    // What a stranger sent is no DAG-CBOR: that is all there is to say about it.
+    return undefined
+  }
+}
