@@ -36,7 +36,7 @@ function send(asked: TransportRequest, options: UnixTransportOptions): Promise<T
   let isAnswered = false
   outgoing.on('error', (error) => {
     if (!isAnswered) close()
-    reject(asked.signal?.aborted ? abortReason(asked.signal) : explain(error, options))
+    reject(asked.signal?.aborted ? abortReason(asked.signal) : explainSocketError(error, options))
   })
   outgoing.once('response', (incoming) => {
     isAnswered = true
@@ -78,7 +78,11 @@ function headersOf(incoming: IncomingMessage): Readonly<Record<string, string>> 
   return Object.fromEntries(headers.map(([name, value]) => [name, String(value)]))
 }
 
-function explain(error: Error, { socketPath, dataFolder }: UnixTransportOptions): Error {
+/** What a failed connection means to the person who typed the command. */
+export function explainSocketError(
+  error: Error,
+  { socketPath, dataFolder }: UnixTransportOptions,
+): Error {
   switch (errorCode(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   }
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  process.exitCode = await runCli(
+  const exitCode = await runCli(
     process.argv.slice(2),
     {
       stdout: process.stdout,
@@ -39,6 +39,13 @@ async function main(): Promise<void> {
     },
     { version: VERSION, defaultDataFolder: defaultDataFolder(), startNode, checkConfig },
   )
+  // libp2p leaves timers behind that would hold the process for seconds; all that matters is closed.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(exitCode)
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()))
 }
 
 async function startNode(options: StartOptions): Promise<void> {

@@ -7,6 +7,7 @@ import { CodedError, VirtualClock } from '../../src/base/base.ts'
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { type CliIo, formatFacts, formatTable, plain } from '../../src/cli/output.ts'
 import { formatProgress, ProgressBar } from '../../src/cli/progress-bar.ts'
+import { explainSocketError } from '../../src/cli/unix-transport.ts'
 import { ApiProblem } from '../../src/contract/contract.ts'
 
 const DOCS = readFileSync(new URL('../../docs/CLI.md', import.meta.url), 'utf8')
@@ -35,6 +36,21 @@ describe('exit codes', () => {
   it('tell a missing node from a crash', () => {
     expect(exitCodeOf(new CodedError('NO_DAEMON', ''))).toBe(EXIT.noDaemon)
     expect(exitCodeOf(new Error('oops'))).toBe(EXIT.crash)
+  })
+})
+
+describe('a socket that cannot be reached', () => {
+  it.each([
+    ['ENOENT', 'NO_DAEMON', EXIT.noDaemon],
+    ['ECONNREFUSED', 'NO_DAEMON', EXIT.noDaemon],
+    ['EACCES', 'NOT_YOUR_NODE', EXIT.refused],
+    ['ENAMETOOLONG', 'CONTROL_PATH_TOO_LONG', EXIT.usage],
+    ['ECONNRESET', 'API_BROKEN_OFF', EXIT.notAvailable],
+  ])('%s is %s', (errno, code, exitCode) => {
+    const failed = Object.assign(new Error('connect'), { code: errno })
+    const error = explainSocketError(failed, { socketPath: '/d/control.sock', dataFolder: '/d' })
+    expect(error).toMatchObject({ code, advice: expect.any(String) })
+    expect(exitCodeOf(error)).toBe(exitCode)
   })
 })
 
