@@ -34,6 +34,8 @@ const FIRST_BYTE_MS_MAX = 150
 const EXTRA_MEMORY_MIB_MAX = 32
 const HELIA_FOLDER = join(REPOSITORY, 'tests/bench/helia')
 
+const BARE = new URL('./support/bare-https.ts', import.meta.url).pathname
+
 interface Sample {
   cpuSeconds: number
   firstByteMs: number
@@ -153,7 +155,7 @@ async function addFile(node: Daemon): Promise<string> {
     },
     createReadStream(file),
   )
-  const { cid } = JSON.parse(text)
+  const cid = JSON.parse(text).item?.cid
   if (typeof cid !== 'string') throw new Error(text)
   return cid
 }
@@ -199,8 +201,6 @@ interface BareServer {
   process: ChildProcess
   port: number
 }
-
-const BARE = new URL('./support/bare-https.ts', import.meta.url).pathname
 
 async function startBareServer(ciphers: string): Promise<BareServer> {
   const identity = await openIdentity({ folder, log: silentLogger })
