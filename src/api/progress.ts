@@ -29,8 +29,11 @@ export async function* progressLines(
       })
       continue
     }
+    const hasBegun = latest.received > 0
     yield toLine(latest)
     latest = undefined
+    // The first bytes are news that nobody should wait for.
+    if (!hasBegun) continue
     const pause = new AbortController()
     // The pause ends early, with a rejection that means nothing, when the task does.
     await Promise.race([finished, sleep(clock, PROGRESS_GAP_MS, pause.signal).catch(() => {})])

@@ -11,7 +11,9 @@ import { READ_BYTES } from './limits.ts'
 import type { SpaceClaim } from './space.ts'
 
 /** A write of fresh bytes, or a repetition of bytes that the file has already. */
-type Step = { pieces: Uint8Array[]; sizeBytes: number } | { from: number; sizeBytes: number }
+type Step =
+  | { pieces: Uint8Array[]; sizeBytes: number; written: (() => void)[] }
+  | { from: number; sizeBytes: number }
 
 export class IncomingFile {
   readonly path: string
@@ -40,15 +42,19 @@ export class IncomingFile {
     return this.#unwrittenBytes
   }
 
-  /** Appends `pieces`, which must not change from now on. @throws the failure of an earlier write */
-  append(pieces: Uint8Array[], sizeBytes: number): void {
+  /**
+   * Appends `pieces`, which must not change until `written` is called.
+   * @throws the failure of an earlier write
+   */
+  append(pieces: Uint8Array[], sizeBytes: number, written: () => void = () => {}): void {
     this.#accept(sizeBytes)
     const last = this.#queue.at(-1)
     if (last !== undefined && 'pieces' in last) {
       last.pieces.push(...pieces)
       last.sizeBytes += sizeBytes
+      last.written.push(written)
     } else {
-      this.#queue.push({ pieces, sizeBytes })
+      this.#queue.push({ pieces, sizeBytes, written: [written] })
     }
     this.#kick()
   }
@@ -123,7 +129,11 @@ export class IncomingFile {
 
   async #writeOne(step: Step): Promise<void> {
     await this.#space.take(step.sizeBytes)
-    if ('pieces' in step) return this.#file.write(step.pieces, this.#position)
+    if ('pieces' in step) {
+      await this.#file.write(step.pieces, this.#position)
+      for (const written of step.written) written()
+      return
+    }
     const buffer = new Uint8Array(Math.min(READ_BYTES, step.sizeBytes))
     for (let done = 0; done < step.sizeBytes; ) {
       const part = buffer.subarray(0, Math.min(buffer.length, step.sizeBytes - done))

@@ -62,11 +62,8 @@ export const UNWRITTEN_BYTES_MAX = 2 * LEAF_BYTES_MAX
 /** Buffers of one writev call: the kernel takes 1024. */
 export const WRITE_PIECES_MAX = 1024
 
-/** Received pieces below this are gathered in a buffer, so that single bytes cost no objects. */
-export const SMALL_PIECE_BYTES = 4 * KIBIBYTE
-
-/** Bytes of the buffer that small pieces are gathered in. */
-export const GATHER_BYTES = 64 * KIBIBYTE
+/** Bytes of one buffer that received bytes are gathered in, and used again: a few make a leaf. */
+export const GATHER_BYTES = 256 * KIBIBYTE
 
 /** Bytes read at once when an item is copied within the store or handed to its owner. */
 export const READ_BYTES = 256 * KIBIBYTE

@@ -21,7 +21,6 @@ import {
   FETCH_WINDOW_MS,
   GATHER_BYTES,
   RESPONSE_MS_MAX,
-  SMALL_PIECE_BYTES,
   UNWRITTEN_BYTES_MAX,
 } from './limits.ts'
 
@@ -157,15 +156,17 @@ function pump(clock: Clock, body: IncomingMessage, to: Pumped): Promise<void> {
   return promise.finally(() => watch.cancel())
 }
 
-/** Gathers verified leaves for the file; never more than the leaf that is being received. */
+/**
+ * Gathers a leaf for the file, never more than the one that is being received. The bytes are copied
+ * into buffers that are used again: keeping the thousands of small ones that a socket delivers
+ * costs far more, in the collection of garbage and in memory, than the copy.
+ */
 class FileSink implements CarSink {
   readonly #file: IncomingFile
   readonly sizeKnown: (sizeBytes: number) => void
+  readonly #spare: Uint8Array[] = []
   #pieces: Uint8Array[] = []
-  /** Small pieces are copied together: a peer may send byte by byte. */
-  #gather = new Uint8Array()
-  #gatherStart = 0
-  #gatherEnd = 0
+  #filledBytes = GATHER_BYTES
 
   constructor(file: IncomingFile, sizeKnown: (sizeBytes: number) => void) {
     this.#file = file
@@ -173,36 +174,31 @@ class FileSink implements CarSink {
   }
 
   leafPiece(piece: Uint8Array): void {
-    if (piece.length >= SMALL_PIECE_BYTES) {
-      this.#flush()
-      this.#pieces.push(piece)
-      return
+    for (let at = 0; at < piece.length; ) {
+      if (this.#filledBytes === GATHER_BYTES) {
+        this.#pieces.push(this.#spare.pop() ?? new Uint8Array(GATHER_BYTES))
+        this.#filledBytes = 0
+      }
+      const end = Math.min(piece.length, at + GATHER_BYTES - this.#filledBytes)
+      this.#pieces.at(-1)?.set(piece.subarray(at, end), this.#filledBytes)
+      this.#filledBytes += end - at
+      at = end
     }
-    if (this.#gatherEnd + piece.length > this.#gather.length) {
-      this.#flush()
-      this.#gather = new Uint8Array(GATHER_BYTES)
-      this.#gatherStart = 0
-      this.#gatherEnd = 0
-    }
-    this.#gather.set(piece, this.#gatherEnd)
-    this.#gatherEnd += piece.length
   }
 
   leafVerified(sizeBytes: number): void {
-    this.#flush()
-    const pieces = this.#pieces
+    const buffers = this.#pieces
+    const last = buffers.at(-1)
     this.#pieces = []
-    if (sizeBytes > 0) this.#file.append(pieces, sizeBytes)
+    const filledBytes = this.#filledBytes
+    this.#filledBytes = GATHER_BYTES
+    if (last === undefined) return
+    const pieces = [...buffers.slice(0, -1), last.subarray(0, filledBytes)]
+    this.#file.append(pieces, sizeBytes, () => this.#spare.push(...buffers))
   }
 
   repeat(from: number, sizeBytes: number): void {
     this.#file.repeat(from, sizeBytes)
-  }
-
-  #flush(): void {
-    if (this.#gatherEnd === this.#gatherStart) return
-    this.#pieces.push(this.#gather.subarray(this.#gatherStart, this.#gatherEnd))
-    this.#gatherStart = this.#gatherEnd
   }
 }
 

@@ -29,10 +29,15 @@ export interface HostOptions {
 
 export type Host = Libp2p<{ ping: Ping; dht: KadDHT }>
 
-/** How many strangers may be in the midst of their handshake. */
-const PENDING_INBOUND_MAX = 32
 /** New connections a second from one address: several nodes may sit behind one, a flood may not. */
 const INBOUND_PER_SECOND_MAX = 20
+/** How long a stranger may take for its handshake: a 1 GHz core behind a slow radio needs 1–2 s. */
+const INBOUND_HANDSHAKE_MS_MAX = 5_000
+/**
+ * How many strangers may be in the midst of their handshake: more than one address can have open
+ * by saying nothing (20 a second for 5 s), so that it cannot shut the door on everyone else.
+ */
+const PENDING_INBOUND_MAX = 128
 /** yamux would let a frame grow to 16 MiB and hold up everything behind it on a slow link. */
 const STREAM_WINDOW_BYTES_MAX = 1024 * 1024
 /** A node keeps few streams open; a thousand at once is an attack and costs only its connection. */
@@ -78,6 +83,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     connectionManager: {
       maxConnections: Math.min(config.connections_max, SOCKETS_MAX),
       maxIncomingPendingConnections: PENDING_INBOUND_MAX,
+      inboundUpgradeTimeout: INBOUND_HANDSHAKE_MS_MAX,
       inboundConnectionThreshold: INBOUND_PER_SECOND_MAX,
       maxPeerAddrsToDial: DIAL_ADDRESSES_MAX,
       dialTimeout: DIAL_MS_MAX,

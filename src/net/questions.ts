@@ -70,6 +70,10 @@ export async function askOn(
   try {
     const reply = receiveMessage(stream, replyBytesMax, signal)
     const [answer] = await Promise.all([reply, sendMessage(stream, request, signal)])
+    // An end that answers and never closes its half would leave its stream with us for ever.
+    if (stream.remoteWriteStatus !== 'closed') {
+      stream.abort(new CodedError('NET_ANSWERED', 'The answer is complete.'))
+    }
     return answer
   } catch (thrown) {
     stream.abort(asError(thrown))
