@@ -9,8 +9,11 @@ import { HELLO_DEAD_MS, HELLO_WINDOW } from './limits.ts'
 
 /** How far back a hello may claim to have heard us, in hellos sent: older times are forgotten. */
 const SENT_TIMES_MAX = HELLO_WINDOW
-/** A new round trip weighs an eighth, as in TCP (RFC 6298). */
-const RTT_GAIN = 1 / 8
+/**
+ * Of this many round trips the least is the link's: what the others took longer was a busy machine
+ * at one of the ends (NTP's clock filter, RFC 5905 section 10).
+ */
+const RTT_SAMPLES = 8
 
 /** What either end had sent and received at one moment. */
 interface Mark {
@@ -27,7 +30,7 @@ export class HelloSession {
   #highest = 0
   #heardAtMs: number
   #isHeard: boolean | undefined
-  #rttMs: number | undefined
+  readonly #rttSamplesMs: number[] = []
   /** Where loss is counted from, and where it will be once a half window is full: so that a count
    * never rests on one hello alone. */
   #from: Mark = { sent: 0, receivedByThem: 0, highest: 0, received: 0 }
@@ -40,7 +43,7 @@ export class HelloSession {
   }
 
   get rttMs(): number | undefined {
-    return this.#rttMs
+    return this.#rttSamplesMs.length === 0 ? undefined : Math.min(...this.#rttSamplesMs)
   }
 
   /** Share of the other end's hellos that did not reach us, 0..1. */
@@ -103,8 +106,8 @@ export class HelloSession {
     const sampleMs = nowMs - sentAtMs - hello.echoDelayUs / 1000
     // A negative sample is an other end that lies about its delay, or a clock's grain.
     if (sampleMs < 0) return
-    this.#rttMs =
-      this.#rttMs === undefined ? sampleMs : this.#rttMs + (sampleMs - this.#rttMs) * RTT_GAIN
+    this.#rttSamplesMs.push(sampleMs)
+    if (this.#rttSamplesMs.length > RTT_SAMPLES) this.#rttSamplesMs.shift()
   }
 
   #measureLoss(hello: Hello): void {
