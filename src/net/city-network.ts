@@ -370,7 +370,8 @@ export class CityNetwork implements PeerNetwork {
     const greeted = isOurs ? this.#greet(connection) : this.#awaitGreeting(connection)
     greeted.catch((error: unknown) => {
       if (connection.status !== 'open') return
-      this.#strangers.add(connection.remotePeer.toString())
+      // A greeting that was merely slow or cut off says nothing about whose city it is.
+      if (isStrangersAnswer(error)) this.#strangers.add(connection.remotePeer.toString())
       this.#deps.log.debug('hung up on a node of no city of ours', { error })
       connection.abort(new CodedError('NET_STRANGER', 'Not a node of our city.'))
     })
@@ -442,4 +443,12 @@ export class CityNetwork implements PeerNetwork {
       })
       .finally(() => limit.cancel())
   }
+}
+
+/** What only a node that is not of our city does: it knows no greeting of ours, or a wrong one. */
+function isStrangersAnswer(error: unknown): boolean {
+  if (error instanceof CodedError) {
+    return error.code === 'NET_BAD_GREETING' || error.code === 'NET_NO_GREETING'
+  }
+  return error instanceof Error && error.name === 'UnsupportedProtocolError'
 }

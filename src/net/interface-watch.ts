@@ -60,11 +60,11 @@ export class InterfaceWatch {
   }
 
   start(): void {
-    this.#poll()
+    this.refresh()
     this.#timer = repeat(
       this.#clock,
       () => INTERFACE_POLL_MS,
-      () => this.#poll(),
+      () => this.refresh(),
     )
   }
 
@@ -72,7 +72,8 @@ export class InterfaceWatch {
     this.#timer?.cancel()
   }
 
-  #poll(): void {
+  /** Looks now, instead of at the next turn. */
+  refresh(): void {
     const before = this.#current
     this.#current = this.#list().flatMap((found) => this.#judge(found))
     for (const old of before) {

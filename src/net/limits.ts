@@ -29,7 +29,7 @@ export const CANDIDATE_REST_MS_MAX = 60_000
 /** The node with the greater id waits this long for the other one's dial, so that one is enough. */
 export const CANDIDATE_COURTESY_MS = 1_500
 /** Beacons looked at an interface and second; the rest is dropped unread. */
-export const BEACONS_PER_SECOND_MAX = 50
+export const BEACONS_PER_SECOND_MAX = 200
 
 /** Gap between hellos, drawn anew each time: every 4 s at most. */
 export const HELLO_GAP_MS_MIN = 3_400

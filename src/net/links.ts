@@ -60,12 +60,12 @@ export class Links {
   /** Takes in a connection whose other end has greeted. */
   add(connection: Connection, mine: Greeting, theirs: Greeting, peerId: PeerId): void {
     const host = endpointOf(connection.remoteAddr)?.host
-    const networkInterface =
-      host === undefined ? undefined : interfaceOf(host, this.#deps.interfaces.current())
-    if (this.#isRedundant(peerId, connection, host)) {
+    const rival = this.#rivalOf(peerId, host)
+    if (rival !== undefined && this.#isRedundant(connection, rival)) {
       connection.abort(new CodedError('NET_REDUNDANT', 'There is a connection already.'))
       return
     }
+    const networkInterface = this.#interfaceOf(host)
     const nowMs = this.#deps.clock.monotonicMs()
     const isNews = !this.has(peerId)
     const link: Link = {
@@ -76,9 +76,11 @@ export class Links {
       greeting: theirs,
       hello: undefined,
       connectedAtMs: nowMs,
-      neighbourSinceMs: undefined,
+      // Who takes over from a rival is the same neighbour: nobody is told of anything.
+      neighbourSinceMs: rival?.neighbourSinceMs,
     }
     this.#links.set(connection.id, link)
+    if (rival !== undefined) this.#retire(rival)
     if (isNews) this.#hub.announce('peerConnected', { peerId })
     if (networkInterface?.isOneHop === true) this.#watch(link, mine, nowMs)
   }
@@ -167,22 +169,38 @@ export class Links {
       .sort((first, second) => rank(second) - rank(first))[0]
   }
 
-  /**
-   * Both ends dialled at once: the connection that the lesser id dialled stays. Both ends judge by
-   * the same rule, so they agree without a word. Another address of the peer is another link: a
-   * node may have two interfaces on one wire.
-   */
-  #isRedundant(peerId: PeerId, connection: Connection, host: string | undefined): boolean {
-    const other = [...this.#links.values()].find(
+  /** An interface that has come up since the last look is looked for once more. */
+  #interfaceOf(host: string | undefined): WatchedInterface | undefined {
+    if (host === undefined) return undefined
+    const { interfaces } = this.#deps
+    const known = interfaceOf(host, interfaces.current())
+    if (known !== undefined) return known
+    interfaces.refresh()
+    return interfaceOf(host, interfaces.current())
+  }
+
+  /** Another address of the peer is another link: a node may have two interfaces on one wire. */
+  #rivalOf(peerId: PeerId, host: string | undefined): Link | undefined {
+    if (host === undefined) return undefined
+    return [...this.#links.values()].find(
       (link) => link.peerId === peerId && link.host === host && link.connection.status === 'open',
     )
-    if (other === undefined || host === undefined) return false
+  }
+
+  /**
+   * Both ends dialled at once: the connection that the lesser id dialled stays. Both ends judge by
+   * the same rule, so they agree without a word. Of two in the same direction the newer one is
+   * alive for sure.
+   */
+  #isRedundant(connection: Connection, { connection: rival, peerId }: Link): boolean {
     const wanted = this.#self < peerId ? 'outbound' : 'inbound'
-    if (connection.direction !== wanted && other.connection.direction === wanted) return true
-    // Of two in the same direction the newer one is alive for sure.
-    this.remove(other.connection)
-    other.connection.abort(new CodedError('NET_REDUNDANT', 'A newer connection took over.'))
-    return false
+    return connection.direction !== wanted && rival.direction === wanted
+  }
+
+  #retire(link: Link): void {
+    this.#links.delete(link.connection.id)
+    link.hello?.stop()
+    link.connection.abort(new CodedError('NET_REDUNDANT', 'A newer connection took over.'))
   }
 
   #watch(link: Link, mine: Greeting, nowMs: number): void {
@@ -201,7 +219,7 @@ export class Links {
       this.#deps.suspect(link.connection)
     }
     link.hello = this.#deps.hellos.watch(keys, { host, port: greeting.helloPort }, onChange)
-    this.#startNeighbour(link, nowMs)
+    if (link.neighbourSinceMs === undefined) this.#startNeighbour(link, nowMs)
   }
 
   #startNeighbour(link: Link, nowMs: number): void {

@@ -176,7 +176,8 @@ export async function startRawPeer(cleanup: Cleanup) {
     connectionMonitor: { enabled: false },
   })
   cleanup.add(() => peer.stop())
-  const dial = (node: TestNode) => peer.dial(multiaddr(node.address()), { signal: soon() })
+  const dial = (node: TestNode) =>
+    peer.dial(multiaddr(node.address()), { signal: soon(), force: true })
   const open = (connection: Awaited<ReturnType<typeof dial>>, topic: string) =>
     connection.newStream(`/citynode/home/${topic}`, {
       maxOutboundStreams: streams,
@@ -211,10 +212,13 @@ export function soon(): AbortSignal {
   return AbortSignal.timeout(WAIT_MS_MAX)
 }
 
-/** A TCP connection that says `bytes`, or nothing, and keeps quiet about its end. */
-export function rawSocket(port: number, bytes?: Uint8Array): Promise<Socket> {
+/** A TCP connection from `localAddress` that says `bytes`, or nothing at all. */
+export function rawSocket(
+  port: number,
+  { localAddress, bytes }: { localAddress: string; bytes: Uint8Array | undefined },
+): Promise<Socket> {
   return new Promise((resolve) => {
-    const socket = connectTcp({ host: HOST, port })
+    const socket = connectTcp({ host: HOST, port, localAddress })
     // Whatever becomes of it is for the test to see, not a crash.
     socket.on('error', () => resolve(socket))
     socket.once('connect', () => {

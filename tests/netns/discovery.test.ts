@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Real nodes in network namespaces: found, lost, healed. Skipped where namespaces cannot be made. */
+import { execFileSync, spawn } from 'node:child_process'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Daemon, startDaemon, until } from '../support/daemon.ts'
 import { canMakeNamespaces, Network } from './support/namespaces.ts'
@@ -9,6 +10,8 @@ const FOUND_MS_MAX = 5_000
 const CARRIER_MS_MAX = 1_000
 const SILENCE_MS_MAX = 9_000
 const ASKING_MS = 250
+
+const FORGE = new URL('./support/forge-beacons.ts', import.meta.url).pathname
 
 interface NeighbourFacts {
   peerId: string
@@ -41,6 +44,21 @@ async function neighboursOf(daemon: Daemon): Promise<NeighbourFacts[]> {
 async function peerCountOf(daemon: Daemon): Promise<number> {
   const { body } = await daemon.get<{ peers: unknown[] }>('/v1/peers')
   return body.peers.length
+}
+
+/** Runs one of our scripts in a namespace, to its end. */
+function runIn(namespace: string, ...args: readonly string[]): Promise<number | null> {
+  const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, ...args])
+  closing.push(() => void child.kill())
+  return new Promise((resolve) => child.once('exit', resolve))
+}
+
+/** Beacons that a node has looked at, by its own metrics. */
+function beaconsOf(namespace: string): number {
+  const asked = ['netns', 'exec', namespace, 'curl', '-s', 'http://127.0.0.1:7480/metrics']
+  const text = execFileSync('ip', asked, { encoding: 'utf8' })
+  const counts = text.matchAll(/^citynode_net_beacons_total\{.*\} (\d+)$/gm)
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
 function hasNeighbours(daemon: Daemon, count: number): () => Promise<boolean> {
@@ -126,5 +144,20 @@ describe.runIf(canMakeNamespaces())('nodes in namespaces', () => {
     await until('the same city meets', 10_000, hasNeighbours(nodeB, 1))
     expect(await peerCountOf(other)).toBe(0)
     expect(await peerCountOf(nodeA)).toBe(1)
+  })
+
+  test('ten thousand forged beacons do not keep two honest nodes apart', async () => {
+    const net = network('forged')
+    const [a, b, liar] = [net.host('a'), net.host('b'), net.host('liar')]
+    net.bridge([a, b, liar])
+    const nodeA = await node(a)
+    const forging = runIn(liar, FORGE, 'eth0')
+    await until('the flood reaches A', 10_000, () => beaconsOf(a) > 100)
+    const nodeB = await node(b)
+    await until('A found B', 20_000, hasNeighbours(nodeA, 1))
+    await until('B found A', 20_000, hasNeighbours(nodeB, 1))
+    expect(await forging).toBe(0)
+    expect(await neighboursOf(nodeA)).toHaveLength(1)
+    expect((await nodeA.get('/v1/status')).status).toBe(200)
   })
 })

@@ -55,7 +55,8 @@ export class Daemon {
 
   /** Asks over the control socket, as the command line does. */
   async get<Body>(path: string): Promise<Answer<Body>> {
-    return await askSocket(join(this.dataFolder, 'control.sock'), path)
+    const { status, text } = await askSocket(join(this.dataFolder, 'control.sock'), path)
+    return { status, body: JSON.parse(text) }
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
@@ -112,20 +113,14 @@ export async function until(
   return performance.now() - startedMs
 }
 
-function askSocket<Body>(socketPath: string, path: string): Promise<Answer<Body>> {
+function askSocket(socketPath: string, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, timeout: 5_000 }, (response) => {
       let text = ''
       response.on('data', (bytes: Buffer) => {
         text += bytes.toString()
       })
-      response.on('end', () => {
-        try {
-          resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) })
-        } catch (error) {
-          reject(error)
-        }
-      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
     })
     asked.on('error', reject)
     asked.end()

@@ -145,6 +145,25 @@ describe('the beacon of a link', () => {
     expect(dials).toHaveLength(1)
   })
 
+  it.each([
+    ['fails', () => Promise.reject(new Error('nobody'))],
+    ['stalls', () => new Promise<void>(() => {})],
+  ])('dials a hint that %s ever more rarely', async (_how, answer) => {
+    const { clock, datagrams, link, dials } = setUp(70, answer)
+    link.start()
+    for (let step = 0; step < 30; step++) {
+      await clock.advanceAsync(2_000)
+      datagrams.deliver(fromReal, 'fe80::9%eth0')
+    }
+    // Rests of 2, 4, 8, 16 and 32 s; a dial falls due within a second of its rest's end.
+    const gaps = gapsOf(dials)
+    expect(gaps).toHaveLength(4)
+    for (const [index, restMs] of [2_000, 4_000, 8_000, 16_000].entries()) {
+      expect(gaps[index]).toBeGreaterThanOrEqual(restMs)
+      expect(gaps[index]).toBeLessThanOrEqual(restMs + 1_000)
+    }
+  })
+
   it('takes nothing that comes from off the link', async () => {
     const { clock, datagrams, link, dials, received } = setUp(64)
     link.start()
