@@ -33,9 +33,9 @@ export const BEACONS_PER_SECOND_MAX = 200
 
 /** Gap between hellos, drawn anew each time: every 4 s at most. */
 export const HELLO_GAP_MS_MIN = 3_400
-export const HELLO_GAP_MS_MAX = 3_900
+export const HELLO_GAP_MS_MAX = 3_750
 /** Two missed hellos and a second, so that silence is noticed within 9 s of the last one. */
-export const HELLO_DEAD_MS = 8_700
+export const HELLO_DEAD_MS = 8_500
 /** Hellos over which loss is counted: about two minutes. */
 export const HELLO_WINDOW = 32
 /** Hellos looked at a second, all together: 16 peers on each of 16 interfaces, and as many again. */
