@@ -35,10 +35,11 @@ import {
 
 /** Where the file goes. Called in the order of the file. */
 export interface CarSink {
-  /** The next bytes of a leaf that is not verified yet. */
-  leafPiece(piece: Uint8Array): void
-  /** The pieces since the last call are one leaf, and right. */
-  leafVerified(sizeBytes: number): void
+  /**
+   * The next bytes of the file, when their leaf turns out to be right: nobody may see them before
+   * `finish` has returned. The sink is done with the piece when it returns.
+   */
+  write(piece: Uint8Array): void
   /** The next bytes of the file are those at `from` again. */
   repeat(from: number, sizeBytes: number): void
   /** How large the file is, as soon as its root says so. */
@@ -291,7 +292,7 @@ export class CarReader {
     const end = Math.min(chunk.length, at + this.#remainingBytes)
     const piece = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end)
     this.#hash?.update(piece)
-    this.#sink.leafPiece(piece)
+    this.#sink.write(piece)
     this.#remainingBytes -= piece.length
     if (this.#remainingBytes === 0) this.#endLeaf()
     return end
@@ -303,7 +304,6 @@ export class CarReader {
     this.#leavesCount += 1
     if (this.#leavesCount > ITEM_LEAVES_MAX) throw unsupportedItem('it has too many parts')
     if (!this.#hasRoot) this.#sink.sizeKnown(sizeBytes)
-    this.#sink.leafVerified(sizeBytes)
     const carBytes = sectionBytes(cid, sizeBytes)
     const key = keyOf(name)
     if (!this.#seen.has(key)) {

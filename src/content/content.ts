@@ -227,8 +227,8 @@ export class Content implements Service {
   }
 
   /**
-   * Keeps the bytes of `source`, whose pieces must not be changed afterwards. The same bytes again
-   * are the same item: its name stays, and it becomes public when that is asked for.
+   * Keeps the bytes of `source`. The same bytes again are the same item: its name stays, and it
+   * becomes public when that is asked for.
    * @throws CodedError `CONTENT_BAD_NAME`, `CONTENT_TOO_LARGE`, `CONTENT_BUSY`, `STORE_FULL`,
    *   `STORE_READ_ONLY`, `STORE_DISK_ERROR`; the source's failure; the signal's reason.
    */
@@ -323,10 +323,8 @@ export class Content implements Service {
       const file = await this.#files.create()
       return await this.#settle(file, async () => {
         const sink = {
-          write: (pieces: Uint8Array[], sizeBytes: number) => {
-            if (sizeBytes > 0) file.append(pieces, sizeBytes)
-            return file.drained(UNWRITTEN_BYTES_MAX)
-          },
+          write: (piece: Uint8Array) => file.write(piece),
+          ready: () => file.drained(UNWRITTEN_BYTES_MAX),
         }
         const onProgress = (receivedBytes: number): void =>
           options.onProgress?.(receivedBytes, undefined)

@@ -3,13 +3,12 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { errorCode } from '../base/base.ts'
 import { syncFolder } from '../system/system.ts'
-import { WRITE_PIECES_MAX } from './limits.ts'
 
 export interface DiskFile {
   /** Fills `buffer` from `position` on; returns how many bytes there were. */
   read(buffer: Uint8Array, position: number): Promise<number>
-  /** Writes all of `pieces`, one after the other, from `position` on. */
-  write(pieces: readonly Uint8Array[], position: number): Promise<void>
+  /** Writes all of `bytes` from `position` on. */
+  write(bytes: Uint8Array, position: number): Promise<void>
   /** Returns when what was written survives a power cut. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -88,15 +87,12 @@ class MachineFile implements DiskFile {
     return filled
   }
 
-  async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
-    let at = position
-    for (let first = 0; first < pieces.length; first += WRITE_PIECES_MAX) {
-      let rest = pieces.slice(first, first + WRITE_PIECES_MAX)
-      while (rest.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(rest, at)
-        at += bytesWritten
-        rest = afterBytes(rest, bytesWritten)
-      }
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const length = bytes.length - done
+      // The kernel may write fewer than it was given, for example when the disk is nearly full.
+      const { bytesWritten } = await this.#handle.write(bytes, done, length, position + done)
+      done += bytesWritten
     }
   }
 
@@ -107,16 +103,4 @@ class MachineFile implements DiskFile {
   close(): Promise<void> {
     return this.#handle.close()
   }
-}
-
-/** What is left of `pieces` when the first `count` bytes are gone: the kernel may write fewer. */
-function afterBytes(pieces: readonly Uint8Array[], count: number): Uint8Array[] {
-  let skipped = 0
-  const rest: Uint8Array[] = []
-  for (const piece of pieces) {
-    const cut = Math.min(Math.max(count - skipped, 0), piece.length)
-    if (cut < piece.length) rest.push(cut === 0 ? piece : piece.subarray(cut))
-    skipped += piece.length
-  }
-  return rest
 }

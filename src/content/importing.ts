@@ -42,9 +42,11 @@ export interface Tree {
 }
 
 /** Where the bytes go while they are hashed. */
-export interface LeafSink {
-  /** Takes the bytes of one leaf, in pieces, in order. Resolves when the next may come. */
-  write(pieces: Uint8Array[], sizeBytes: number): Promise<void>
+export interface ByteSink {
+  /** Takes the next bytes, and is done with the piece when it returns. */
+  write(piece: Uint8Array): void
+  /** Resolves when more may come. Asked after every leaf. */
+  ready(): Promise<void>
 }
 
 export interface ImportOptions {
@@ -57,12 +59,12 @@ export interface ImportOptions {
 const PROFILE_WIDTH = 1024
 
 /**
- * Reads `source` to its end. Its pieces must not be changed after they were yielded.
+ * Reads `source` to its end.
  * @throws CodedError `CONTENT_TOO_LARGE`, the sink's failure, the source's, or the signal's reason.
  */
 export async function importBytes(
   source: AsyncIterable<Uint8Array>,
-  sink: LeafSink,
+  sink: ByteSink,
   options: ImportOptions,
 ): Promise<Tree> {
   const leaves = new Map<string, Leaf>()
@@ -71,8 +73,8 @@ export async function importBytes(
   let carBodyBytes = 0
 
   async function* importLeaves(): AsyncGenerator<() => Promise<ImportedLeaf>> {
-    for await (const leaf of cutLeaves(source, options.signal)) {
-      await sink.write(leaf.pieces, leaf.sizeBytes)
+    for await (const leaf of cutLeaves(source, sink, options.signal)) {
+      await sink.ready()
       const digest = leaf.digest
       const key = digest.toString('latin1')
       if (!leaves.has(key)) {
@@ -134,7 +136,6 @@ function nodeStore(
 }
 
 interface CutLeaf {
-  pieces: Uint8Array[]
   sizeBytes: number
   digest: Buffer
 }
@@ -142,9 +143,9 @@ interface CutLeaf {
 /** Cuts a stream into leaves of {@link LEAF_BYTES}; an empty stream is one empty leaf. */
 async function* cutLeaves(
   source: AsyncIterable<Uint8Array>,
+  sink: ByteSink,
   signal: AbortSignal,
 ): AsyncGenerator<CutLeaf> {
-  let pieces: Uint8Array[] = []
   let sizeBytes = 0
   let hash = createHash('sha256')
   let isFirst = true
@@ -154,17 +155,16 @@ async function* cutLeaves(
       const end = Math.min(chunk.length, at + LEAF_BYTES - sizeBytes)
       const piece = at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end)
       hash.update(piece)
-      pieces.push(piece)
+      sink.write(piece)
       sizeBytes += piece.length
       at = end
       if (sizeBytes < LEAF_BYTES) continue
-      yield { pieces, sizeBytes, digest: hash.digest() }
+      yield { sizeBytes, digest: hash.digest() }
       isFirst = false
-      pieces = []
       sizeBytes = 0
       hash = createHash('sha256')
     }
   }
   signal.throwIfAborted()
-  if (isFirst || sizeBytes > 0) yield { pieces, sizeBytes, digest: hash.digest() }
+  if (isFirst || sizeBytes > 0) yield { sizeBytes, digest: hash.digest() }
 }

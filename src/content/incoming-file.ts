@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * A file that is being written: bytes are queued, at most one write is under way, and what came
- * meanwhile goes out together with the next. The first failure ends it, and is told to whoever
- * waits next. Nobody sees the file before it is whole, on disk and under its own name.
+ * A file that is being written: bytes are copied into a few buffers that go round, and at most one
+ * write is under way. The first failure ends it, and is told to whoever waits next. Nobody sees the
+ * file before it is whole, on disk and under its own name; until then it may hold anything.
  */
-import { asError, invariant } from '../base/base.ts'
+import { asError, CodedError, invariant } from '../base/base.ts'
 import type { DiskFile } from './disk.ts'
 import { diskError } from './errors.ts'
-import { READ_BYTES } from './limits.ts'
+import { WRITE_BYTES } from './limits.ts'
 import type { SpaceClaim } from './space.ts'
 
 /** A write of fresh bytes, or a repetition of bytes that the file has already. */
-type Step =
-  | { pieces: Uint8Array[]; sizeBytes: number; written: (() => void)[] }
-  | { from: number; sizeBytes: number }
+type Step = { buffer: Uint8Array; sizeBytes: number } | { from: number; sizeBytes: number }
 
 export class IncomingFile {
   readonly path: string
   readonly #file: DiskFile
   readonly #space: SpaceClaim
   readonly #queue: Step[] = []
+  readonly #free: Uint8Array[] = []
   readonly #waiting: { limitBytes: number; resume: () => void }[] = []
+  /** The buffer that is being filled, and how far. */
+  #buffer: Uint8Array | undefined
+  #filledBytes = 0
+  /** Bytes in the queue and in the write under way. */
+  #queuedBytes = 0
   #position = 0
-  #unwrittenBytes = 0
   #writing: Promise<void> | undefined
   #failure: Error | undefined
   #isClosed = false
@@ -33,43 +36,41 @@ export class IncomingFile {
     this.#space = deps.space
   }
 
-  /** Bytes accepted so far, written or not. */
-  get sizeBytes(): number {
-    return this.#position + this.#unwrittenBytes
-  }
-
+  /** Bytes accepted and not written. Whoever writes waits when they are too many. */
   get unwrittenBytes(): number {
-    return this.#unwrittenBytes
+    return this.#queuedBytes + this.#filledBytes
   }
 
-  /**
-   * Appends `pieces`, which must not change until `written` is called.
-   * @throws the failure of an earlier write
-   */
-  append(pieces: Uint8Array[], sizeBytes: number, written: () => void = () => {}): void {
-    this.#accept(sizeBytes)
-    const last = this.#queue.at(-1)
-    if (last !== undefined && 'pieces' in last) {
-      last.pieces.push(...pieces)
-      last.sizeBytes += sizeBytes
-      last.written.push(written)
-    } else {
-      this.#queue.push({ pieces, sizeBytes, written: [written] })
+  /** Appends a copy of `piece`. @throws the failure of an earlier write */
+  write(piece: Uint8Array): void {
+    if (this.#failure !== undefined) throw this.#failure
+    for (let at = 0; at < piece.length; ) {
+      const buffer = this.#buffer ?? this.#nextBuffer()
+      const end = Math.min(piece.length, at + buffer.length - this.#filledBytes)
+      buffer.set(
+        at === 0 && end === piece.length ? piece : piece.subarray(at, end),
+        this.#filledBytes,
+      )
+      this.#filledBytes += end - at
+      at = end
+      if (this.#filledBytes === buffer.length) this.#flush()
     }
-    this.#kick()
   }
 
   /** Appends what the file has at `from` already (or will have, by what was appended before). */
   repeat(from: number, sizeBytes: number): void {
-    invariant(from + sizeBytes <= this.sizeBytes, 'only bytes that came before are repeated')
-    this.#accept(sizeBytes)
-    this.#queue.push({ from, sizeBytes })
-    this.#kick()
+    if (this.#failure !== undefined) throw this.#failure
+    this.#flush()
+    invariant(
+      from + sizeBytes <= this.#position + this.#queuedBytes,
+      'only bytes that came before are repeated',
+    )
+    this.#enqueue({ from, sizeBytes })
   }
 
   /** Waits until at most `limitBytes` are unwritten. @throws the failure of a write */
   async drained(limitBytes: number): Promise<void> {
-    if (this.#unwrittenBytes > limitBytes && this.#failure === undefined) {
+    if (this.unwrittenBytes > limitBytes && this.#failure === undefined) {
       await new Promise<void>((resume) => this.#waiting.push({ limitBytes, resume }))
     }
     if (this.#failure !== undefined) throw this.#failure
@@ -77,6 +78,7 @@ export class IncomingFile {
 
   /** All bytes are on the disk and survive a power cut; the file is closed. */
   async finish(): Promise<void> {
+    this.#flush()
     await this.drained(0)
     await this.#writing
     try {
@@ -88,9 +90,9 @@ export class IncomingFile {
     await this.#file.close()
   }
 
-  /** Gives up: closes the file, whatever state it is in. Its owner removes it. */
+  /** Closes the file, whatever state it is in, and frees its claim to space. */
   async abandon(): Promise<void> {
-    this.#failure ??= new Error('the file was abandoned')
+    this.#failure ??= new CodedError('ABORTED', 'The file was given up.')
     await this.#writing
     this.#space.release()
     if (this.#isClosed) return
@@ -99,25 +101,35 @@ export class IncomingFile {
     await this.#file.close().catch(() => {})
   }
 
-  #accept(sizeBytes: number): void {
-    if (this.#failure !== undefined) throw this.#failure
-    this.#unwrittenBytes += sizeBytes
+  #nextBuffer(): Uint8Array {
+    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES)
+    this.#buffer = buffer
+    return buffer
   }
 
-  #kick(): void {
+  #flush(): void {
+    if (this.#buffer === undefined || this.#filledBytes === 0) return
+    const step = { buffer: this.#buffer, sizeBytes: this.#filledBytes }
+    this.#buffer = undefined
+    this.#filledBytes = 0
+    this.#enqueue(step)
+  }
+
+  #enqueue(step: Step): void {
+    this.#queue.push(step)
+    this.#queuedBytes += step.sizeBytes
     this.#writing ??= this.#writeAll()
   }
 
   /** Never rejects: a failure is kept for those who wait. */
   async #writeAll(): Promise<void> {
-    // One turn of patience, so that what arrives together is written together.
-    await Promise.resolve()
     try {
       for (let step = this.#queue.shift(); step !== undefined; step = this.#queue.shift()) {
         if (this.#failure !== undefined) break
         await this.#writeOne(step)
+        if ('buffer' in step) this.#free.push(step.buffer)
         this.#position += step.sizeBytes
-        this.#unwrittenBytes -= step.sizeBytes
+        this.#queuedBytes -= step.sizeBytes
         this.#wake()
       }
     } catch (thrown) {
@@ -129,24 +141,23 @@ export class IncomingFile {
 
   async #writeOne(step: Step): Promise<void> {
     await this.#space.take(step.sizeBytes)
-    if ('pieces' in step) {
-      await this.#file.write(step.pieces, this.#position)
-      for (const written of step.written) written()
-      return
+    if ('buffer' in step) {
+      return this.#file.write(step.buffer.subarray(0, step.sizeBytes), this.#position)
     }
-    const buffer = new Uint8Array(Math.min(READ_BYTES, step.sizeBytes))
-    for (let done = 0; done < step.sizeBytes; ) {
+    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES)
+    for (let done = 0; done < step.sizeBytes && this.#failure === undefined; ) {
       const part = buffer.subarray(0, Math.min(buffer.length, step.sizeBytes - done))
-      const filled = await this.#file.read(part, step.from + done)
-      invariant(filled === part.length, 'what was written can be read again')
-      await this.#file.write([part], this.#position + done)
-      done += filled
+      const filledBytes = await this.#file.read(part, step.from + done)
+      invariant(filledBytes === part.length, 'what was written can be read again')
+      await this.#file.write(part, this.#position + done)
+      done += filledBytes
     }
+    this.#free.push(buffer)
   }
 
   #wake(): void {
     for (const waiter of this.#waiting.splice(0)) {
-      const isDue = this.#failure !== undefined || this.#unwrittenBytes <= waiter.limitBytes
+      const isDue = this.#failure !== undefined || this.unwrittenBytes <= waiter.limitBytes
       if (isDue) waiter.resume()
       else this.#waiting.push(waiter)
     }

@@ -56,14 +56,14 @@ export const SEND_STALL_MS = 30_000
 /** Seconds after which a caller that was turned away may come again. */
 export const RETRY_AFTER_S = 5
 
-/** Bytes received but not yet on disk at which a transfer pauses: two of the largest leaves. */
-export const UNWRITTEN_BYTES_MAX = 2 * LEAF_BYTES_MAX
+/**
+ * Bytes of one write. Pieces of any size are copied together into buffers of this size that go
+ * round: then the pieces die young, and memory stays flat.
+ */
+export const WRITE_BYTES = MEBIBYTE
 
-/** Buffers of one writev call: the kernel takes 1024. */
-export const WRITE_PIECES_MAX = 1024
-
-/** Bytes of one buffer that received bytes are gathered in, and used again: a few make a leaf. */
-export const GATHER_BYTES = 256 * KIBIBYTE
+/** Bytes received but not yet on disk at which a transfer pauses: a write under way and the next. */
+export const UNWRITTEN_BYTES_MAX = 2 * WRITE_BYTES
 
 /** Bytes read at once when an item is copied within the store or handed to its owner. */
 export const READ_BYTES = 256 * KIBIBYTE

@@ -12,14 +12,13 @@ import {
   repeat,
 } from '../base/base.ts'
 import type { PeerHttpsClient, PeerRequest, PeerTarget } from '../net/net.ts'
-import { CarReader, type CarSink } from './car-reader.ts'
+import { CarReader } from './car-reader.ts'
 import type { Holder } from './holders.ts'
 import type { Tree } from './importing.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import {
   FETCH_WINDOW_BYTES_MIN,
   FETCH_WINDOW_MS,
-  GATHER_BYTES,
   RESPONSE_MS_MAX,
   UNWRITTEN_BYTES_MAX,
 } from './limits.ts'
@@ -56,13 +55,16 @@ export async function receiveItem(
   const body = await openBody(deps, holder, { cid, signal })
   let sizeBytes: number | undefined
   let spaceCheck: Promise<void> = Promise.resolve()
-  const sink = new FileSink(file, (knownBytes) => {
-    sizeBytes = knownBytes
-    spaceCheck = options.checkSpace(knownBytes)
-    // Awaited below; the transfer is ended at once all the same.
-    spaceCheck.catch((thrown: unknown) => body.destroy(asError(thrown)))
+  const reader = new CarReader(cid, {
+    write: (piece) => file.write(piece),
+    repeat: (from, repeatedBytes) => file.repeat(from, repeatedBytes),
+    sizeKnown: (knownBytes) => {
+      sizeBytes = knownBytes
+      spaceCheck = options.checkSpace(knownBytes)
+      // Awaited below; the transfer is ended at once all the same.
+      spaceCheck.catch((thrown: unknown) => body.destroy(asError(thrown)))
+    },
   })
-  const reader = new CarReader(cid, sink)
   try {
     await pump(deps.clock, body, {
       push: (chunk) => {
@@ -154,52 +156,6 @@ function pump(clock: Clock, body: IncomingMessage, to: Pumped): Promise<void> {
   body.once('error', (error) => (to.isWhole() ? resolve() : fail(asCut(error))))
   body.once('close', () => (to.isWhole() ? resolve() : fail(cut(undefined))))
   return promise.finally(() => watch.cancel())
-}
-
-/**
- * Gathers a leaf for the file, never more than the one that is being received. The bytes are copied
- * into buffers that are used again: keeping the thousands of small ones that a socket delivers
- * costs far more, in the collection of garbage and in memory, than the copy.
- */
-class FileSink implements CarSink {
-  readonly #file: IncomingFile
-  readonly sizeKnown: (sizeBytes: number) => void
-  readonly #spare: Uint8Array[] = []
-  #pieces: Uint8Array[] = []
-  #filledBytes = GATHER_BYTES
-
-  constructor(file: IncomingFile, sizeKnown: (sizeBytes: number) => void) {
-    this.#file = file
-    this.sizeKnown = sizeKnown
-  }
-
-  leafPiece(piece: Uint8Array): void {
-    for (let at = 0; at < piece.length; ) {
-      if (this.#filledBytes === GATHER_BYTES) {
-        this.#pieces.push(this.#spare.pop() ?? new Uint8Array(GATHER_BYTES))
-        this.#filledBytes = 0
-      }
-      const end = Math.min(piece.length, at + GATHER_BYTES - this.#filledBytes)
-      this.#pieces.at(-1)?.set(piece.subarray(at, end), this.#filledBytes)
-      this.#filledBytes += end - at
-      at = end
-    }
-  }
-
-  leafVerified(sizeBytes: number): void {
-    const buffers = this.#pieces
-    const last = buffers.at(-1)
-    this.#pieces = []
-    const filledBytes = this.#filledBytes
-    this.#filledBytes = GATHER_BYTES
-    if (last === undefined) return
-    const pieces = [...buffers.slice(0, -1), last.subarray(0, filledBytes)]
-    this.#file.append(pieces, sizeBytes, () => this.#spare.push(...buffers))
-  }
-
-  repeat(from: number, sizeBytes: number): void {
-    this.#file.repeat(from, sizeBytes)
-  }
 }
 
 function stalled(): CodedError {

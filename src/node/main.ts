@@ -13,13 +13,19 @@ import { VERSION } from './version.ts'
 const CONFIG_FILE_NAME = 'citynode.toml'
 const EXIT_CRASHED = 1
 const EXIT_INTERRUPTED = 130
+/** The same signal within this is a repetition and no second wish, in milliseconds. */
+const SIGNAL_REPEAT_MS = 1_000
 
 async function main(): Promise<void> {
   const stop = new AbortController()
+  const clock = new SystemClock()
+  let toldAtMs = Number.POSITIVE_INFINITY
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      // A second signal means now.
-      if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED)
+      // A second signal means now; but npm repeats the one that the terminal has already sent.
+      if (clock.monotonicMs() - toldAtMs > SIGNAL_REPEAT_MS) process.exit(EXIT_INTERRUPTED)
+      if (stop.signal.aborted) return
+      toldAtMs = clock.monotonicMs()
       stop.abort(new CodedError('ABORTED', `Stopped by ${name}.`))
     })
   }
@@ -35,7 +41,7 @@ async function main(): Promise<void> {
       isStderrTerminal: process.stderr.isTTY === true,
       columns: process.stderr.columns ?? 80,
       signal: stop.signal,
-      clock: new SystemClock(),
+      clock,
     },
     { version: VERSION, defaultDataFolder: defaultDataFolder(), startNode, checkConfig },
   )

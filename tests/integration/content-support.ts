@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  abortReason,
   type PeerId,
   peerIdFromPublicKey,
   SeededRandom,
@@ -108,7 +109,7 @@ export class FakeCity {
         const handler = this.#handlers.get(peerId)
         if (handler === undefined || this.silent.has(peerId)) {
           return new Promise<never>((_resolve, reject) => {
-            signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+            signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true })
           })
         }
         return handler(request, { caller: { kind: 'peer', peerId: own }, signal })

@@ -6,12 +6,12 @@ import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import { CodedError, SeededRandom } from '../../src/base/base.ts'
 import { parseFileNode } from '../../src/content/dag.ts'
-import { importBytes, type LeafSink, type Tree } from '../../src/content/importing.ts'
+import { type ByteSink, importBytes, type Tree } from '../../src/content/importing.ts'
 import vectors from '../fixtures/kubo/cid-vectors.json' with { type: 'json' }
 
 const MEBIBYTE = 1024 * 1024
 const never = new AbortController().signal
-const nowhere: LeafSink = { write: () => Promise.resolve() }
+const nowhere: ByteSink = { write: () => {}, ready: () => Promise.resolve() }
 
 /** A ChaCha20 keystream, as Kubo's tests make their files. */
 async function* keystream(seed: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
@@ -37,11 +37,11 @@ async function importWhole(
   width?: number,
 ): Promise<{ tree: Tree; bytes: Buffer }> {
   const written: Uint8Array[] = []
-  const sink: LeafSink = {
-    write: (leaf) => {
-      written.push(...leaf)
-      return Promise.resolve()
+  const sink: ByteSink = {
+    write: (piece) => {
+      written.push(piece)
     },
+    ready: () => Promise.resolve(),
   }
   const options = width === undefined ? { signal: never } : { signal: never, width }
   const tree = await importBytes(source, sink, options)
@@ -101,7 +101,10 @@ describe('trees', () => {
   })
 
   it('end with the failure of the sink, of the source, or the signal’s reason', async () => {
-    const full: LeafSink = { write: () => Promise.reject(new CodedError('STORE_FULL', 'full')) }
+    const full: ByteSink = {
+      write: () => {},
+      ready: () => Promise.reject(new CodedError('STORE_FULL', 'full')),
+    }
     const bytes = new Uint8Array(2 * MEBIBYTE)
     await expect(
       importBytes(

@@ -24,7 +24,7 @@ export async function sampleOf(bytes: Uint8Array, width = 1024): Promise<Sample>
   async function* source(): AsyncGenerator<Uint8Array> {
     yield bytes
   }
-  const nowhere = { write: () => Promise.resolve() }
+  const nowhere = { write: () => {}, ready: () => Promise.resolve() }
   const tree = await importBytes(source(), nowhere, {
     signal: new AbortController().signal,
     width,
@@ -57,21 +57,13 @@ function payloadOf(section: CarSection, bytes: Uint8Array): Uint8Array {
   return bytes.subarray(section.offset, section.offset + section.sizeBytes)
 }
 
-/** A sink that keeps the verified bytes of the file. */
+/** A sink that keeps the bytes of the file. */
 export class MemorySink implements CarSink {
   readonly parts: Uint8Array[] = []
   knownBytes: number | undefined
-  #pending: Uint8Array[] = []
 
-  leafPiece(piece: Uint8Array): void {
-    this.#pending.push(piece)
-  }
-
-  leafVerified(sizeBytes: number): void {
-    const leaf = Buffer.concat(this.#pending)
-    if (leaf.length !== sizeBytes) throw new Error('a leaf has another size than was said')
-    this.parts.push(leaf)
-    this.#pending = []
+  write(piece: Uint8Array): void {
+    this.parts.push(Buffer.from(piece))
   }
 
   repeat(from: number, sizeBytes: number): void {

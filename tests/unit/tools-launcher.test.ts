@@ -22,7 +22,11 @@ const MAIN = `
 const [, how] = process.argv.slice(2)
 const say = (fact: unknown): void => console.log(JSON.stringify(fact))
 let termCount = 0
-process.on('SIGTERM', () => { termCount++; setTimeout(() => { say({ termCount }); process.exit(5) }, 300) })
+process.on('SIGTERM', () => {
+  if (++termCount > 1) return
+  say('stopping')
+  setTimeout(() => { say({ termCount }); process.exit(5) }, 300)
+})
 say({ args: process.argv.slice(2), cwd: process.cwd(), node: process.version, pid: process.pid })
 if (how === 'stay') setInterval(() => {}, 1000)
 else process.exitCode = Number(how)
@@ -139,7 +143,9 @@ describe('the launcher', () => {
     const args = ['--import', './as-child.mjs', 'tools/run.mjs', 'start', 'stay']
     const { child, said, ended } = launch(args)
     await said
+    const stopping = new Promise((done) => child.stdout?.once('data', done))
     child.kill('SIGTERM')
+    await stopping
     child.kill('SIGTERM')
     expect(facts(await ended).at(-1)).toEqual({ termCount: 1 })
   })
