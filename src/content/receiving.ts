@@ -50,9 +50,7 @@ export async function receiveItem(
   options: ReceiveOptions,
 ): Promise<Tree> {
   const { cid, holder } = from
-  const over = new AbortController()
-  const signal = AbortSignal.any([options.signal, over.signal])
-  const body = await openBody(deps, holder, { cid, signal })
+  const body = await openBody(deps, holder, { cid, signal: options.signal })
   let sizeBytes: number | undefined
   let spaceCheck: Promise<void> = Promise.resolve()
   const reader = new CarReader(cid, {
@@ -81,7 +79,7 @@ export async function receiveItem(
     if (options.signal.aborted) throw abortReason(options.signal)
     throw thrown
   } finally {
-    over.abort(new CodedError('ABORTED', 'The transfer is over.'))
+    // Harmless when it was read to its end: then the connection is kept for the next request.
     body.destroy()
   }
 }
