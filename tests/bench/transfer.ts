@@ -131,8 +131,7 @@ function makeFile(): void {
 }
 
 async function startPair(): Promise<[Daemon, Daemon]> {
-  const program = builtProgram()
-  const command = [program.node, program.script]
+  const command = builtProgram()
   const port = await freePort()
   const rest = 'hello_port = 0\nmdns = false\nbeacon = false\nallow_loopback = true\n'
   const ports = '[content]\nport = 0\n[status]\nport = 0\n[log]\nlevel = "warn"\n'

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The built program under test. */
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 
-/** `npm run bench` builds first and says where; the program lies there whole. */
-export function builtProgram(): { node: string; script: string } {
-  const folder = process.env['CITYNODE_BUILD']
-  if (folder === undefined) throw new Error('start this with: npm run bench -- NAME')
-  return { node: join(folder, 'node'), script: join(folder, 'citynode.mjs') }
+/** How to start it: node, its flags, the program. `npm run bench` builds first, and says how. */
+export function builtProgram(): readonly [node: string, ...rest: string[]] {
+  const told: unknown = JSON.parse(process.env['CITYNODE_COMMAND'] ?? '[]')
+  const command = Array.isArray(told) ? told.map(String) : []
+  const [node, ...rest] = command
+  if (node === undefined) throw new Error('start this with: npm run bench -- NAME')
+  return [node, ...rest]
 }
 
 export async function freePort(): Promise<number> {
