@@ -77,8 +77,8 @@ async function explained(work) {
 /**
  * How a build is started, everywhere. A small young generation: a transfer makes thousands of small
  * buffers a second, which die at once but hold memory until the young generation is collected. With
- * V8's default of 16 MiB that was 60 to 90 MiB at the receiving end, with 1 MiB a third to a half
- * of it, for no more CPU.
+ * V8's default of 16 MiB that was 60 to 90 MiB at the receiving end, with 1 MiB it is 30 to 40. What
+ * it costs in CPU differs from run to run: `npm run bench -- transfer`.
  */
 function commandOf(folder) {
   return [join(folder, 'node'), '--max-semi-space-size=1', join(folder, 'citynode.mjs')]
