@@ -21,17 +21,27 @@ import {
 } from '../base/base.ts'
 import type { Caller, QuestionHandler } from '../net/net.ts'
 import { type MigrationFolder, migrationsFrom } from '../store/store.ts'
-import { Catalogue, type CatalogueDatabase, type StoredItem } from './catalogue.ts'
-import { canonicalCid, isSupported } from './cids.ts'
-import { type Disk, machineDisk } from './disk.ts'
-import { notHere } from './errors.ts'
-import { fetchItem } from './fetching.ts'
-import { Files } from './files.ts'
-import { Gateway } from './gateway.ts'
-import { encodeHaveReply, HAVE_TOPIC, parseHaveRequest } from './have.ts'
-import { BadPeers, type ContentNetwork } from './holders.ts'
-import { importBytes, type Tree } from './importing.ts'
-import type { IncomingFile } from './incoming-file.ts'
+import type { IncomingFile } from './blocks/blocks.ts'
+import {
+  Catalogue,
+  type CatalogueDatabase,
+  type Disk,
+  Files,
+  machineDisk,
+  Space,
+  type StoredItem,
+} from './blocks/blocks.ts'
+import { damaged, notHere } from './errors.ts'
+import type { PeerRequests } from './fetching/fetching.ts'
+import {
+  BadPeers,
+  type ContentNetwork,
+  encodeHaveReply,
+  fetchItem,
+  HAVE_TOPIC,
+  parseHaveRequest,
+} from './fetching/fetching.ts'
+import { Gateway } from './gateway/gateway.ts'
 import { checkName, type Item, type ItemTotals, type Visibility } from './item.ts'
 import { kindOf } from './kinds.ts'
 import {
@@ -44,17 +54,14 @@ import {
   WAITING_MAX,
 } from './limits.ts'
 import { type ContentMetrics, createContentMetrics } from './metrics.ts'
-import type { PeerRequests } from './receiving.ts'
-import { damaged } from './sending.ts'
-import { Space } from './space.ts'
+import { canonicalCid, importBytes, isSupported, type Tree } from './unixfs/unixfs.ts'
 import { abortable, enter, SingleFlight } from './waiting.ts'
 
+export type { Disk, DiskFile } from './blocks/blocks.ts'
+export { machineDisk } from './blocks/blocks.ts'
 export * from './config.ts'
-export type { Disk, DiskFile } from './disk.ts'
-export { machineDisk } from './disk.ts'
-export type { ContentNetwork } from './holders.ts'
+export type { ContentNetwork, PeerRequests } from './fetching/fetching.ts'
 export type { Item, ItemTotals, Visibility } from './item.ts'
-export type { PeerRequests } from './receiving.ts'
 
 /** The tables of this room, for {@link openDatabase}. */
 export function contentMigrations(): MigrationFolder {

@@ -43,6 +43,12 @@ export function storeFull(cause?: unknown): CodedError {
   })
 }
 
+export function damaged(): CodedError {
+  return new CodedError('CONTENT_DAMAGED', 'The file of the item is shorter than it was.', {
+    advice: 'Fetch or add the item again, and check the disk or SD card.',
+  })
+}
+
 /** What a peer sent is not the item: the peer is at fault. */
 export function wrongBytes(reason: string, context: Record<string, unknown> = {}): CodedError {
   return new CodedError('CONTENT_WRONG_BYTES', `The peer sent something else: ${reason}.`, {

@@ -2,7 +2,7 @@
 /** A node's content room in a process that will be killed. See content-store.test.ts. */
 import { writeSync } from 'node:fs'
 import { parseCid } from '../../src/base/base.ts'
-import { encodeHaveReply } from '../../src/content/have.ts'
+import { encodeHaveReply } from '../../src/content/fetching/have.ts'
 import {
   bytesOf,
   Cleanup,

@@ -4,7 +4,11 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { silentLogger } from '../../src/base/base.ts'
-import { encodeHaveReply, encodeHaveRequest, parseHaveReply } from '../../src/content/have.ts'
+import {
+  encodeHaveReply,
+  encodeHaveRequest,
+  parseHaveReply,
+} from '../../src/content/fetching/have.ts'
 import {
   FETCH_WINDOW_MS,
   HAVE_MS_MAX,

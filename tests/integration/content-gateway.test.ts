@@ -4,7 +4,7 @@ import { CarReader } from '@ipld/car'
 import { exporter } from 'ipfs-unixfs-exporter'
 import type { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cidOf, RAW } from '../../src/content/cids.ts'
+import { cidOf, RAW } from '../../src/content/unixfs/cids.ts'
 import {
   bytesOf,
   Cleanup,

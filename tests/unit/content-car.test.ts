@@ -5,10 +5,10 @@ import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import { CodedError, errorCode, type Random, SeededRandom } from '../../src/base/base.ts'
+import type { CarSelection } from '../../src/content/car/car-sections.ts'
 import { encodeCarHeader, encodeSectionHead, encodeVarint } from '../../src/content/car-format.ts'
-import type { CarSelection } from '../../src/content/car-sections.ts'
-import { cidOf, RAW } from '../../src/content/cids.ts'
-import type { Tree } from '../../src/content/importing.ts'
+import { cidOf, RAW } from '../../src/content/unixfs/cids.ts'
+import type { Tree } from '../../src/content/unixfs/importing.ts'
 import {
   type Block,
   carOf,

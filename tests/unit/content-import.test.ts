@@ -5,8 +5,8 @@ import { exporter } from 'ipfs-unixfs-exporter'
 import type { CID } from 'multiformats/cid'
 import { describe, expect, it } from 'vitest'
 import { CodedError, SeededRandom } from '../../src/base/base.ts'
-import { parseFileNode } from '../../src/content/dag.ts'
-import { type ByteSink, importBytes, type Tree } from '../../src/content/importing.ts'
+import { parseFileNode } from '../../src/content/unixfs/dag.ts'
+import { type ByteSink, importBytes, type Tree } from '../../src/content/unixfs/importing.ts'
 import vectors from '../fixtures/kubo/cid-vectors.json' with { type: 'json' }
 
 const MEBIBYTE = 1024 * 1024

@@ -5,11 +5,15 @@ import { createHash } from 'node:crypto'
 import { encode as encodeNode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
+import { CarReader, type CarSink } from '../../src/content/car/car-reader.ts'
+import {
+  type CarSection,
+  type CarSelection,
+  carSections,
+} from '../../src/content/car/car-sections.ts'
 import { encodeCarHeader } from '../../src/content/car-format.ts'
-import { CarReader, type CarSink } from '../../src/content/car-reader.ts'
-import { type CarSection, type CarSelection, carSections } from '../../src/content/car-sections.ts'
-import { cidOf, DAG_PB, RAW } from '../../src/content/cids.ts'
-import { importBytes, type Tree } from '../../src/content/importing.ts'
+import { cidOf, DAG_PB, RAW } from '../../src/content/unixfs/cids.ts'
+import { importBytes, type Tree } from '../../src/content/unixfs/importing.ts'
 
 export const MEBIBYTE = 1024 * 1024
 export const WHOLE: CarSelection = { scope: 'all', range: undefined, dups: true }

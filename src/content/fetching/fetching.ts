@@ -11,14 +11,16 @@ import {
   errorCode,
   type Logger,
   type PeerId,
-} from '../base/base.ts'
-import type { Files } from './files.ts'
+} from '../../base/base.ts'
+import type { Files, IncomingFile, Space } from '../blocks/blocks.ts'
+import type { ContentMetrics } from '../metrics.ts'
+import type { Tree } from '../unixfs/unixfs.ts'
 import { type BadPeers, type ContentNetwork, type Holder, HolderSearch } from './holders.ts'
-import type { Tree } from './importing.ts'
-import type { IncomingFile } from './incoming-file.ts'
-import type { ContentMetrics } from './metrics.ts'
 import { type PeerRequests, receiveItem } from './receiving.ts'
-import type { Space } from './space.ts'
+
+export { encodeHaveReply, HAVE_TOPIC, parseHaveRequest } from './have.ts'
+export { BadPeers, type ContentNetwork } from './holders.ts'
+export type { PeerRequests } from './receiving.ts'
 
 export interface FetchDeps {
   network: ContentNetwork

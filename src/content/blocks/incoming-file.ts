@@ -4,10 +4,10 @@
  * write is under way. The first failure ends it, and is told to whoever waits next. Nobody sees the
  * file before it is whole, on disk and under its own name; until then it may hold anything.
  */
-import { asError, CodedError, invariant } from '../base/base.ts'
+import { asError, CodedError, invariant } from '../../base/base.ts'
+import { diskError } from '../errors.ts'
+import { WRITE_BYTES } from '../limits.ts'
 import type { DiskFile } from './disk.ts'
-import { diskError } from './errors.ts'
-import { WRITE_BYTES } from './limits.ts'
 import type { SpaceClaim } from './space.ts'
 
 /** A write of fresh bytes, or a repetition of bytes that the file has already. */

@@ -5,21 +5,20 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
-import { asError, type Clock, errorCode, type Logger } from '../base/base.ts'
-import type { Caller } from '../net/net.ts'
-import { encodeCarHeader } from './car-format.ts'
-import { bytesBelow, type CarSection, type CarSelection, carSections } from './car-sections.ts'
-import type { Catalogue, FoundBlock, StoredItem } from './catalogue.ts'
-import { blockNameOf } from './cids.ts'
-import type { Files } from './files.ts'
+import { asError, type Clock, errorCode, type Logger } from '../../base/base.ts'
+import type { Caller } from '../../net/net.ts'
+import type { Catalogue, Files, FoundBlock, StoredItem } from '../blocks/blocks.ts'
+import { bytesBelow, type CarSection, type CarSelection, carSections } from '../car/car.ts'
+import { encodeCarHeader } from '../car-format.ts'
+import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from '../limits.ts'
+import type { ContentMetrics } from '../metrics.ts'
+import { blockNameOf } from '../unixfs/unixfs.ts'
 import {
   type ByteRange,
   type GatewayQuestion,
   parseGatewayRequest,
   type Refusal,
 } from './gateway-request.ts'
-import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from './limits.ts'
-import type { ContentMetrics } from './metrics.ts'
 import { sendSections } from './sending.ts'
 
 export interface GatewayDeps {

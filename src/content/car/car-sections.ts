@@ -5,10 +5,16 @@
  * time is in memory.
  */
 import type { CID } from 'multiformats/cid'
-import { invariant } from '../base/base.ts'
-import { encodeSectionHead } from './car-format.ts'
-import { type BlockName, blockNameOf, keyOf, RAW } from './cids.ts'
-import { type FileNode, parseFileNode } from './dag.ts'
+import { invariant } from '../../base/base.ts'
+import { encodeSectionHead } from '../car-format.ts'
+import {
+  type BlockName,
+  blockNameOf,
+  type FileNode,
+  keyOf,
+  parseFileNode,
+  RAW,
+} from '../unixfs/unixfs.ts'
 
 /** The blocks of one item. */
 export interface ItemBlocks {

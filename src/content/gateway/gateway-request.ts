@@ -4,9 +4,9 @@
  * trustless-gateway/): the address and the headers in, a value or a refusal out. Total, pure.
  */
 import type { CID } from 'multiformats/cid'
-import { parseCid } from '../base/base.ts'
-import { isSupported } from './cids.ts'
-import { GATEWAY_URL_LENGTH_MAX } from './limits.ts'
+import { parseCid } from '../../base/base.ts'
+import { GATEWAY_URL_LENGTH_MAX } from '../limits.ts'
+import { isSupported } from '../unixfs/unixfs.ts'
 
 export interface ByteRange {
   /** Below zero: counted from the end. */

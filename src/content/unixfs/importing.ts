@@ -8,10 +8,10 @@ import { createHash } from 'node:crypto'
 import { importFile } from 'ipfs-unixfs-importer'
 import { balanced } from 'ipfs-unixfs-importer/layout'
 import type { CID } from 'multiformats/cid'
-import { sectionBytes } from './car-format.ts'
+import { sectionBytes } from '../car-format.ts'
+import { tooLarge } from '../errors.ts'
+import { ITEM_BYTES_MAX, LEAF_BYTES } from '../limits.ts'
 import { cidOf, RAW } from './cids.ts'
-import { tooLarge } from './errors.ts'
-import { ITEM_BYTES_MAX, LEAF_BYTES } from './limits.ts'
 
 /** One leaf of a tree: a raw block. */
 export interface Leaf {

@@ -5,10 +5,11 @@
  * one is encrypted; a buffer is filled again only when its write has left the process.
  */
 import type { ServerResponse } from 'node:http'
-import { type Clock, CodedError, type Timer } from '../base/base.ts'
-import type { CarSection } from './car-sections.ts'
-import type { DiskFile } from './disk.ts'
-import { SEND_BUFFERS, SEND_PIECE_BYTES, SEND_STALL_MS } from './limits.ts'
+import { type Clock, CodedError, type Timer } from '../../base/base.ts'
+import type { DiskFile } from '../blocks/blocks.ts'
+import type { CarSection } from '../car/car.ts'
+import { damaged } from '../errors.ts'
+import { SEND_BUFFERS, SEND_PIECE_BYTES, SEND_STALL_MS } from '../limits.ts'
 
 /** Room for the head of a section: a varint and a CID are at most 45 bytes. */
 const HEAD_BYTES_MAX = 64
@@ -123,12 +124,6 @@ function* cutRange(head: Uint8Array, offset: number, sizeBytes: number): Generat
       sizeBytes: length,
     }
   }
-}
-
-export function damaged(): CodedError {
-  return new CodedError('CONTENT_DAMAGED', 'The file of the item is shorter than it was.', {
-    advice: 'Fetch or add the item again, and check the disk or SD card.',
-  })
 }
 
 /** A few buffers that go round; waiting for one is waiting for the receiver. */

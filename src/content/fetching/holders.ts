@@ -11,16 +11,16 @@ import {
   deadline,
   type Logger,
   type PeerId,
-} from '../base/base.ts'
-import type { ConnectedPeer, HttpsAddress, PeerNetwork } from '../net/net.ts'
-import { encodeHaveRequest, HAVE_TOPIC, type Had, parseHaveReply } from './have.ts'
+} from '../../base/base.ts'
+import type { ConnectedPeer, HttpsAddress, PeerNetwork } from '../../net/net.ts'
 import {
   BAD_PEER_MS,
   BAD_PEERS_MAX,
   HAVE_MS_MAX,
   HAVE_PARALLEL_MAX,
   HAVE_REPLY_BYTES_MAX,
-} from './limits.ts'
+} from '../limits.ts'
+import { encodeHaveRequest, HAVE_TOPIC, type Had, parseHaveReply } from './have.ts'
 
 /** The slice of the network that this room uses. */
 export type ContentNetwork = Pick<PeerNetwork, 'connectedPeers' | 'neighbours' | 'ask' | 'answer'>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The disk as a port, so that tests can fill it, break it and cut its power. */
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
-import { errorCode } from '../base/base.ts'
-import { syncFolder } from '../system/system.ts'
+import { errorCode } from '../../base/base.ts'
+import { syncFolder } from '../../system/system.ts'
 
 export interface DiskFile {
   /** Fills `buffer` from `position` on; returns how many bytes there were. */

@@ -10,18 +10,18 @@ import {
   deadline,
   errorCode,
   repeat,
-} from '../base/base.ts'
-import type { PeerHttpsClient, PeerRequest, PeerTarget } from '../net/net.ts'
-import { CarReader } from './car-reader.ts'
-import type { Holder } from './holders.ts'
-import type { Tree } from './importing.ts'
-import type { IncomingFile } from './incoming-file.ts'
+} from '../../base/base.ts'
+import type { PeerHttpsClient, PeerRequest, PeerTarget } from '../../net/net.ts'
+import type { IncomingFile } from '../blocks/blocks.ts'
+import { CarReader } from '../car/car.ts'
 import {
   FETCH_WINDOW_BYTES_MIN,
   FETCH_WINDOW_MS,
   RESPONSE_MS_MAX,
   UNWRITTEN_BYTES_MAX,
-} from './limits.ts'
+} from '../limits.ts'
+import type { Tree } from '../unixfs/unixfs.ts'
+import type { Holder } from './holders.ts'
 
 /** The slice of the authenticated HTTPS client that this room uses. */
 export type PeerRequests = Pick<PeerHttpsClient, 'request'>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The tables of what this node holds. Every change is one transaction, on disk when it returns. */
 import { CID } from 'multiformats/cid'
-import type { Database, Statement } from '../store/store.ts'
-import { type BlockName, DAG_PB, RAW } from './cids.ts'
-import type { Leaf, Tree } from './importing.ts'
-import type { Item, ItemTotals, Visibility } from './item.ts'
+import type { Database, Statement } from '../../store/store.ts'
+import type { Item, ItemTotals, Visibility } from '../item.ts'
+import type { Leaf, Tree } from '../unixfs/unixfs.ts'
+import { type BlockName, DAG_PB, RAW } from '../unixfs/unixfs.ts'
 
 /** The slice of the store that the catalogue uses. */
 export type CatalogueDatabase = Pick<Database, 'prepare' | 'transaction'>

@@ -3,9 +3,10 @@
  * How much may still be written: the owner's limits on the store and on the free space of the disk.
  * The disk itself is asked only now and then; when it is full before we know, it says so itself.
  */
+
+import { storeFull } from '../errors.ts'
+import { SPACE_CHECK_BYTES } from '../limits.ts'
 import type { Disk } from './disk.ts'
-import { storeFull } from './errors.ts'
-import { SPACE_CHECK_BYTES } from './limits.ts'
 
 export interface SpaceOptions {
   /** Any folder on the disk of the store. */

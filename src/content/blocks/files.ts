@@ -6,10 +6,10 @@
  */
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
+import { diskError } from '../errors.ts'
+import { START_PARALLEL_MAX } from '../limits.ts'
 import type { Disk, DiskFile } from './disk.ts'
-import { diskError } from './errors.ts'
 import { IncomingFile } from './incoming-file.ts'
-import { START_PARALLEL_MAX } from './limits.ts'
 import type { Space } from './space.ts'
 
 export class Files {

@@ -2,7 +2,7 @@
 /** Which content ids we take, and how blocks are told apart: by codec and sha2-256. */
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { unsupportedCid } from './errors.ts'
+import { unsupportedCid } from '../errors.ts'
 
 /** Multicodec `raw`: bytes of a file as they are. */
 export const RAW = 0x55

@@ -5,9 +5,9 @@
  */
 import { decode, encode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
-import { accept, reject, type Verdict } from '../base/base.ts'
-import { tidyName } from './item.ts'
-import { HAVE_CIDS_MAX, HAVE_REPLY_BYTES_MAX, HAVE_REQUEST_BYTES_MAX } from './limits.ts'
+import { accept, reject, type Verdict } from '../../base/base.ts'
+import { tidyName } from '../item.ts'
+import { HAVE_CIDS_MAX, HAVE_REPLY_BYTES_MAX, HAVE_REQUEST_BYTES_MAX } from '../limits.ts'
 
 export const HAVE_TOPIC = 'have/1'
 

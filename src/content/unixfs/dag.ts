@@ -3,9 +3,9 @@
 import { decode, type PBNode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
+import { tooLarge, unsupportedItem } from '../errors.ts'
+import { ITEM_BYTES_MAX, LEAF_BYTES_MAX, NODE_LINKS_MAX } from '../limits.ts'
 import { type BlockName, blockNameOf, isSupported, RAW } from './cids.ts'
-import { tooLarge, unsupportedItem } from './errors.ts'
-import { ITEM_BYTES_MAX, LEAF_BYTES_MAX, NODE_LINKS_MAX } from './limits.ts'
 
 export interface FileLink {
   /** As its parent writes it: version 0 or 1. */

@@ -9,21 +9,8 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
-import { problemOfCarHeader, sectionBytes, VARINT_BYTES_MAX } from './car-format.ts'
-import {
-  type BlockName,
-  blockNameOf,
-  CID_V1_BYTES,
-  isSameBlock,
-  isSameDigest,
-  keyOf,
-  parseBinaryCid,
-  RAW,
-  SHA2_256,
-} from './cids.ts'
-import { checkSize, type FileLink, parseFileNode } from './dag.ts'
-import { tooLarge, truncated, unsupportedItem, wrongBytes } from './errors.ts'
-import type { Leaf, Tree, TreeNode } from './importing.ts'
+import { problemOfCarHeader, sectionBytes, VARINT_BYTES_MAX } from '../car-format.ts'
+import { tooLarge, truncated, unsupportedItem, wrongBytes } from '../errors.ts'
 import {
   CAR_HEADER_BYTES_MAX,
   ITEM_BYTES_MAX,
@@ -31,7 +18,22 @@ import {
   LEAF_BYTES_MAX,
   NODE_BYTES_MAX,
   TREE_DEPTH_MAX,
-} from './limits.ts'
+} from '../limits.ts'
+import type { Leaf, Tree, TreeNode } from '../unixfs/unixfs.ts'
+import {
+  type BlockName,
+  blockNameOf,
+  CID_V1_BYTES,
+  checkSize,
+  type FileLink,
+  isSameBlock,
+  isSameDigest,
+  keyOf,
+  parseBinaryCid,
+  parseFileNode,
+  RAW,
+  SHA2_256,
+} from '../unixfs/unixfs.ts'
 
 /** Where the file goes. Called in the order of the file. */
 export interface CarSink {

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** UnixFS: which content ids we take, and the trees of the profile `unixfs-v1-2025`. Pure. */
+export * from './cids.ts'
+export * from './dag.ts'
+export * from './importing.ts'
