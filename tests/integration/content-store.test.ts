@@ -150,6 +150,8 @@ function failingDisk(
           tick('sync')
           await file.sync()
         },
+        truncate: (sizeBytes) => file.truncate(sizeBytes),
+        facts: () => file.facts(),
         close: () => file.close(),
       }
     },

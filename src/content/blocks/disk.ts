@@ -4,11 +4,21 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 import { errorCode } from '../../base/base.ts'
 import { syncFolder } from '../../system/system.ts'
 
+/** What tells whether a file is still the one that was looked at before. */
+export interface FileFacts {
+  sizeBytes: number
+  /** Milliseconds since 1970, with fractions, as the file system keeps them. */
+  modifiedAtMs: number
+}
+
 export interface DiskFile {
   /** Fills `buffer` from `position` on; returns how many bytes there were. */
   read(buffer: Uint8Array, position: number): Promise<number>
-  /** Writes all of `bytes` from `position` on. */
+  /** Writes all of `bytes` from `position` on; a gap before it reads as zeros. */
   write(bytes: Uint8Array, position: number): Promise<void>
+  /** Cuts the file, or lengthens it with zeros. */
+  truncate(sizeBytes: number): Promise<void>
+  facts(): Promise<FileFacts>
   /** Returns when what was written survives a power cut. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -20,6 +30,8 @@ export interface Disk {
   create(path: string): Promise<DiskFile>
   /** An existing file, for reading. */
   open(path: string): Promise<DiskFile>
+  /** An existing file, for writing and reading. */
+  openForWriting(path: string): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
   /** Removes a file or a folder with all that is in it; what is not there is fine. */
   remove(path: string): Promise<void>
@@ -29,8 +41,8 @@ export interface Disk {
   syncFolder(path: string): Promise<void>
   /** The names in a folder. */
   list(path: string): Promise<string[]>
-  /** Bytes of a regular file; undefined when there is none. */
-  sizeOf(path: string): Promise<number | undefined>
+  /** About a regular file; undefined when there is none. */
+  factsOf(path: string): Promise<FileFacts | undefined>
   /** Bytes that we may still write. */
   freeBytes(path: string): Promise<number>
 }
@@ -43,6 +55,7 @@ const FOLDER_MODE = 0o700
 export const machineDisk: Disk = {
   create: async (path) => new MachineFile(await open(path, 'wx+', FILE_MODE)),
   open: async (path) => new MachineFile(await open(path, 'r')),
+  openForWriting: async (path) => new MachineFile(await open(path, 'r+')),
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
   makeFolder: async (path) => {
@@ -54,10 +67,10 @@ export const machineDisk: Disk = {
   },
   syncFolder,
   list: (path) => readdir(path),
-  sizeOf: async (path) => {
+  factsOf: async (path) => {
     try {
       const found = await stat(path)
-      return found.isFile() ? found.size : undefined
+      return found.isFile() ? factsFrom(found) : undefined
     } catch (thrown) {
       if (errorCode(thrown) === 'ENOENT' || errorCode(thrown) === 'ENOTDIR') return undefined
       throw thrown
@@ -67,6 +80,10 @@ export const machineDisk: Disk = {
     const { bavail, bsize } = await statfs(path)
     return bavail * bsize
   },
+}
+
+function factsFrom(stats: { size: number; mtimeMs: number }): FileFacts {
+  return { sizeBytes: stats.size, modifiedAtMs: stats.mtimeMs }
 }
 
 class MachineFile implements DiskFile {
@@ -94,6 +111,14 @@ class MachineFile implements DiskFile {
       const { bytesWritten } = await this.#handle.write(bytes, done, length, position + done)
       done += bytesWritten
     }
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return this.#handle.truncate(sizeBytes)
+  }
+
+  async facts(): Promise<FileFacts> {
+    return factsFrom(await this.#handle.stat())
   }
 
   sync(): Promise<void> {

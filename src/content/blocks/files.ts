@@ -59,7 +59,8 @@ export class Files {
     const broken = new Set<string>()
     await inParallel([...sizesByCid], START_PARALLEL_MAX, async ([cid, sizeBytes]) => {
       signal.throwIfAborted()
-      if ((await this.#disk.sizeOf(this.#pathOf(cid))) !== sizeBytes) broken.add(cid)
+      const facts = await this.#disk.factsOf(this.#pathOf(cid))
+      if (facts?.sizeBytes !== sizeBytes) broken.add(cid)
     })
     return broken
   }
