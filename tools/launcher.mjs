@@ -74,14 +74,9 @@ async function explained(work) {
   }
 }
 
-/**
- * How a build is started, everywhere. A small young generation: a transfer makes thousands of small
- * buffers a second, which die at once but hold memory until the young generation is collected. With
- * V8's default of 16 MiB that was 60 to 90 MiB at the receiving end, with 1 MiB it is 30 to 40. What
- * it costs in CPU differs from run to run: `npm run bench -- transfer`.
- */
+/** How a build is started, everywhere. */
 function commandOf(folder) {
-  return [join(folder, 'node'), '--max-semi-space-size=1', join(folder, 'citynode.mjs')]
+  return [join(folder, 'node'), join(folder, 'citynode.mjs')]
 }
 
 async function runProgram(args) {

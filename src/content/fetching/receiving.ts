@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** One item from one peer into one file, every block verified. Whatever the peer does, it ends. */
-import type { IncomingMessage } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import {
   abortReason,
@@ -11,7 +10,7 @@ import {
   errorCode,
   repeat,
 } from '../../base/base.ts'
-import type { PeerHttpsClient, PeerRequest, PeerTarget } from '../../net/net.ts'
+import type { PeerBody, PeerHttpsClient, PeerRequest, PeerTarget } from '../../net/net.ts'
 import type { IncomingFile } from '../blocks/blocks.ts'
 import { CarReader } from '../car/car.ts'
 import {
@@ -60,13 +59,13 @@ export async function receiveItem(
       sizeBytes = knownBytes
       spaceCheck = options.checkSpace(knownBytes)
       // Awaited below; the transfer is ended at once all the same.
-      spaceCheck.catch((thrown: unknown) => body.destroy(asError(thrown)))
+      spaceCheck.catch((thrown: unknown) => body.discard(asError(thrown)))
     },
   })
   try {
     await pump(deps.clock, body, {
-      push: (chunk) => {
-        reader.push(chunk)
+      push: (piece) => {
+        reader.push(piece)
         options.onProgress(reader.verifiedBytes, sizeBytes)
       },
       isWhole: () => reader.isWhole,
@@ -80,7 +79,7 @@ export async function receiveItem(
     throw thrown
   } finally {
     // Harmless when it was read to its end: then the connection is kept for the next request.
-    body.destroy()
+    body.discard()
   }
 }
 
@@ -88,7 +87,7 @@ async function openBody(
   deps: ReceiveDeps,
   holder: Holder,
   request: { cid: CID; signal: AbortSignal },
-): Promise<IncomingMessage> {
+): Promise<PeerBody> {
   const target: PeerTarget = { peerId: holder.peerId, ...holder.https }
   const limit = deadline(deps.clock, RESPONSE_MS_MAX, stalled, request.signal)
   try {
@@ -99,78 +98,58 @@ async function openBody(
     }
     const { status, body } = await deps.requests.request(target, asked)
     if (status === 200) return body
-    body.destroy()
+    body.discard()
     throw new CodedError('CONTENT_REFUSED', `The peer answered with status ${status}.`, {
       context: { status },
     })
   } catch (thrown) {
     if (limit.signal.aborted) throw abortReason(limit.signal)
-    throw thrown instanceof CodedError ? thrown : cut(thrown)
+    throw thrown
   } finally {
     limit.cancel()
   }
 }
 
 interface Pumped {
-  push(chunk: Uint8Array): void
+  push(piece: Uint8Array): void
   isWhole(): boolean
   file: IncomingFile
 }
 
+/** How a transfer ends that the peer, or the way to it, does not bring to its end. */
+const PEER_ENDED = /^(PEER_|CONTENT_STALLED$)/
+
 /** Reads the body to its end, as fast as the disk takes it and not slower than a peer must be. */
-function pump(clock: Clock, body: IncomingMessage, to: Pumped): Promise<void> {
+async function pump(clock: Clock, body: PeerBody, to: Pumped): Promise<void> {
   let windowBytes = 0
-  let isPaused = false
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const fail = (reason: unknown): void => reject(asError(reason))
-  const watch = repeat(
-    clock,
-    () => FETCH_WINDOW_MS,
-    () => {
-      // Once every block is verified it is of no interest how slowly the peer hangs up.
-      if (to.isWhole()) resolve()
-      else if (windowBytes < FETCH_WINDOW_BYTES_MIN && !isPaused) fail(stalled())
-      windowBytes = 0
-    },
-  )
-  body.on('data', (chunk: Uint8Array) => {
-    windowBytes += chunk.length
-    try {
-      to.push(chunk)
-    } catch (thrown) {
-      // Nothing more of it is looked at: the failure is final.
-      body.removeAllListeners('data').destroy()
-      return fail(thrown)
-    }
-    if (to.file.unwrittenBytes <= UNWRITTEN_BYTES_MAX || isPaused) return
-    isPaused = true
-    body.pause()
-    to.file.drained(UNWRITTEN_BYTES_MAX / 2).then(() => {
-      isPaused = false
-      body.resume()
-    }, fail)
-  })
-  body.once('end', () => resolve())
-  body.once('error', (error) => (to.isWhole() ? resolve() : fail(asCut(error))))
-  body.once('close', () => (to.isWhole() ? resolve() : fail(cut(undefined))))
-  return promise.finally(() => watch.cancel())
+  let isDraining = false
+  const drain = async (): Promise<void> => {
+    isDraining = true
+    await to.file.drained(UNWRITTEN_BYTES_MAX / 2)
+    isDraining = false
+  }
+  const look = (): void => {
+    const isSlow = windowBytes < FETCH_WINDOW_BYTES_MIN && !isDraining
+    if (isSlow || to.isWhole()) body.discard(stalled())
+    windowBytes = 0
+  }
+  const watch = repeat(clock, () => FETCH_WINDOW_MS, look)
+  try {
+    await body.read((piece) => {
+      windowBytes += piece.length
+      to.push(piece)
+      return to.file.unwrittenBytes > UNWRITTEN_BYTES_MAX ? drain() : undefined
+    })
+  } catch (thrown) {
+    // Once every block is verified it is of no interest how the peer hangs up, or how slowly.
+    if (!to.isWhole() || !PEER_ENDED.test(errorCode(thrown) ?? '')) throw thrown
+  } finally {
+    watch.cancel()
+  }
 }
 
 function stalled(): CodedError {
   return new CodedError('CONTENT_STALLED', 'The peer sent next to nothing for too long.', {
     context: { windowMs: FETCH_WINDOW_MS },
-  })
-}
-
-/** The end of a body that was not asked for, in our words. */
-function asCut(error: Error): Error {
-  return error instanceof CodedError ? error : cut(error)
-}
-
-function cut(cause: unknown): CodedError {
-  const context = { errno: errorCode(cause) }
-  return new CodedError('CONTENT_TRUNCATED', 'The connection to the peer broke.', {
-    cause,
-    context,
   })
 }
