@@ -51,6 +51,14 @@ const relaySchema = z
     enabled: z.boolean().default(true).meta({
       description: 'Whether this node relays control traffic of nodes that cannot be reached.',
     }),
+    wanted: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'Whether this node asks another one to relay for it: for a node that others cannot reach, ' +
+          'behind a router that lets nothing in.',
+      }),
     reservations_max: z
       .int()
       .min(1)
@@ -63,7 +71,7 @@ const relaySchema = z
       .max(2 ** 40)
       .default(4 * 1024 * 1024)
       .meta({
-        description: 'How much one relayed connection may carry in each direction.',
+        description: 'How much one relayed connection may carry, both directions together.',
         unit: 'bytes',
       }),
     duration_s_max: z

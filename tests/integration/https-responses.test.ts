@@ -291,19 +291,41 @@ describe('a kept connection', () => {
     expect(peer.sockets).toHaveLength(2)
   })
 
-  it('is given up for the next one when it turns out to be closed, and only then', async () => {
+  it('is given up for the next one when it turns out to be closed', async () => {
     const peer = await new RawPeer().start((socket, count) => {
       if (count === 1) socket.write(sized('hello'))
-      // Closed without a byte: the client cannot know whether we saw its request.
+      // Closed without a byte: perhaps it was closed before the request was there.
       else if (count === 2) socket.destroy()
+      else socket.end(sized('hello again'))
+    })
+    const client = bench.client()
+    await readText((await ask(client, peer)).body)
+    expect(await readText((await ask(client, peer)).body)).toBe('hello again')
+    expect(peer.requests).toHaveLength(3)
+    expect(peer.sockets).toHaveLength(2)
+  })
+
+  it('is not given up for another one when its answer has begun', async () => {
+    const peer = await new RawPeer().start((socket, count) => {
+      if (count === 1) socket.write(sized('hello'))
       else socket.end('HTTP/1.1 2')
     })
     const client = bench.client()
     await readText((await ask(client, peer)).body)
-    // The second goes out on the kept connection, and again on a new one, where an answer begins.
     await expect(ask(client, peer)).rejects.toMatchObject({ code: 'PEER_UNREACHABLE' })
-    expect(peer.requests).toHaveLength(3)
-    expect(peer.sockets).toHaveLength(2)
+    expect(peer.requests).toHaveLength(2)
+  })
+
+  it('is not kept when something came behind an answer whose reader was still busy', async () => {
+    const peer = await new RawPeer().start((socket) => {
+      socket.cork()
+      socket.write(sized('hello'))
+      socket.write(sized('a lie'))
+      socket.uncork()
+    })
+    const client = bench.client()
+    await (await ask(client, peer)).body.read(() => new Promise<void>(setImmediate))
+    expect(client.idleConnections).toBe(0)
   })
 
   it('is closed by us when nobody needs it for a while, and when the peer closes it', async () => {
