@@ -95,7 +95,13 @@ export const networkConfigSchema = z
     hello_port: portSchema(7443, 'UDP port of the hellos between neighbours.'),
     bootstrap: z
       .array(
-        z.string().refine(isNodeAddress, 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/12D3KooW…"'),
+        z
+          .string()
+          .refine(isNodeAddress, 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/12D3KooW…"')
+          .refine(
+            (text) => !hasName(text),
+            'has a name in it, but the network of a city looks no names up: give the IP address',
+          ),
       )
       .max(64)
       .readonly()
@@ -150,12 +156,19 @@ export type NetworkConfig = z.output<typeof networkConfigSchema>
 
 function isNodeAddress(text: string): boolean {
   try {
-    const last = multiaddr(text).getComponents().at(-1)
-    return last?.name === 'p2p' && last.value !== undefined && isPeerId(last.value)
+    const parts = multiaddr(text).getComponents()
+    const last = parts.at(-1)
+    const isNamed = last?.name === 'p2p' && last.value !== undefined && isPeerId(last.value)
+    return isNamed && parts.some(({ name }) => name === 'tcp')
   } catch {
     // Not a multiaddr at all.
     return false
   }
+}
+
+/** `/dns4/example.org/…`: nothing here would ever dial it. */
+function hasName(text: string): boolean {
+  return /^\/dns(?:4|6|addr)?\//.test(text)
 }
 
 function isCidr(text: string): boolean {
