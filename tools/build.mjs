@@ -3,7 +3,7 @@
  * Builds the program that people run: one folder, `build/<hash of its inputs>/`, that needs nothing
  * outside itself.
  *
- *     citynode.mjs         checks the Node version, then loads app.mjs
+ *     citynode.mjs         checks the Node version, then runs main() of app.mjs
  *     app.mjs              src/node/main.ts and everything it imports, bundled
  *     node                 Node 24 (a hard link into node_modules where the file system can)
  *     better_sqlite3.node  SQLite
@@ -65,7 +65,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   process.exitCode = 7
 } else {
   // Not caught: what main throws ends the process with its stack, as it would without this file.
-  import('./app.mjs')
+  import('./app.mjs').then((program) => program.main())
 }
 `
 

@@ -196,3 +196,8 @@ function isTerminalsForeground() {
     return false
   }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.error('This file is a part of the npm scripts. Start citynode with: npm start')
+  process.exitCode = EXIT_NOT_STARTED
+}

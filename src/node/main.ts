@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Where the program begins: reads what only the process knows (arguments, environment, signals,
- * streams) and hands it to the command line, which asks back for a node when one is to run.
+ * streams) and hands it to the command line, which asks back for a node when one is to run. Started
+ * by files that any Node can read, since an old one cannot even say what is wrong with this one.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -12,11 +13,12 @@ import { VERSION } from './version.ts'
 
 const CONFIG_FILE_NAME = 'citynode.toml'
 const EXIT_CRASHED = 1
+const EXIT_NOT_STARTED = 7
 const EXIT_INTERRUPTED = 130
 /** The same signal within this is a repetition and no second wish, in milliseconds. */
 const SIGNAL_REPEAT_MS = 1_000
 
-async function main(): Promise<void> {
+export async function main(): Promise<void> {
   const stop = new AbortController()
   const clock = new SystemClock()
   let toldAtMs = Number.POSITIVE_INFINITY
@@ -121,4 +123,7 @@ function crash(thrown: unknown): never {
   process.exit(EXIT_CRASHED)
 }
 
-await main()
+if (import.meta.main) {
+  process.stderr.write('This file is a part of citynode. In a clone, start it with: npm start\n')
+  process.exitCode = EXIT_NOT_STARTED
+}

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
-const PROGRAM = new URL('../../src/node/main.ts', import.meta.url).pathname
+const PROGRAM = new URL('../../tools/from-source.mjs', import.meta.url).pathname
 
 export interface DaemonOptions {
   /** Contents of citynode.toml. */

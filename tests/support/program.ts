@@ -2,7 +2,7 @@
 /** The command line as a person runs it: a process, its two streams and its exit code. */
 import { spawn } from 'node:child_process'
 
-export const PROGRAM = new URL('../../src/node/main.ts', import.meta.url).pathname
+export const PROGRAM = new URL('../../tools/from-source.mjs', import.meta.url).pathname
 
 export interface Finished {
   code: number | null
