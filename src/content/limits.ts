@@ -58,7 +58,7 @@ export const RETRY_AFTER_S = 5
 
 /**
  * Bytes of one write. Pieces of any size are copied together into buffers of this size that go
- * round: then the pieces die young, and memory stays flat.
+ * round: a piece is only lent to us, and memory stays flat.
  */
 export const WRITE_BYTES = MEBIBYTE
 

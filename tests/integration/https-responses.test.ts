@@ -343,6 +343,19 @@ describe('a kept connection', () => {
     await until('noticed', () => client.idleConnections === 0)
   })
 
+  it('is one of few for the same peer, and the one that waited the shortest is taken', async () => {
+    const peer = await new RawPeer().start((socket) =>
+      socket.write(sized(String(socket.remotePort))),
+    )
+    const client = bench.client(undefined, { idlePerPeerMax: 2 })
+    const three = await Promise.all([1, 2, 3].map(() => ask(client, peer)))
+    const ports: string[] = []
+    for (const { body } of three) ports.push(await readText(body))
+    expect(new Set(ports).size).toBe(3)
+    expect(client.idleConnections).toBe(2)
+    expect(await readText((await ask(client, peer)).body)).toBe(ports[1])
+  })
+
   it('is watched although its last reader was busy at the end', async () => {
     const peer = await new RawPeer().start((socket) => socket.write(sized('hello')))
     const client = bench.client()

@@ -17,8 +17,8 @@ export const CHUNK_SIZE_DIGITS_MAX = 8
 export const RECEIVE_BYTES = 16 * 1024
 
 /**
- * Bytes that may still come when a connection has been paused: what was read from the kernel at once
- * (64 KiB) and lay encrypted in OpenSSL. Four times that is no longer the peer's doing, but a limit.
+ * Bytes kept of what still comes when a connection has been paused: what was read from the kernel at
+ * once (64 KiB) and is being decrypted. Four times that has not been seen; but what grows has a limit.
  */
 export const HELD_BYTES_MAX = 256 * 1024
 
