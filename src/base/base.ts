@@ -3,6 +3,7 @@
  * The ground everything stands on: time, chance, failures, limits, ports and names. Pure: no I/O,
  * no dependency but the `multiformats` vocabulary. Runs in a browser too.
  */
+export * from './edits.ts'
 export * from './errors.ts'
 export * from './events.ts'
 export * from './ids.ts'

@@ -37,6 +37,22 @@ const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
   FILE_FORBIDDEN: EXIT.refused,
   FILE_NOT_FOUND: EXIT.notAvailable,
   API_BROKEN_OFF: EXIT.notAvailable,
+  ABORTED: EXIT.interrupted,
+  IDENTITY_MISSING: EXIT.notAvailable,
+  IDENTITY_EXISTS: EXIT.refused,
+  SETTINGS_EXIST: EXIT.refused,
+  SETTINGS_UNREADABLE: EXIT.refused,
+  RESTORE_CONFLICT: EXIT.refused,
+  DATA_IN_USE: EXIT.refused,
+  DATA_WRONG_OWNER: EXIT.refused,
+  DATA_UNWRITABLE: EXIT.refused,
+  KEY_WRONG_OWNER: EXIT.refused,
+  KEY_WRONG_MODE: EXIT.refused,
+  BACKUP_WRONG_PASSPHRASE: EXIT.refused,
+  BACKUP_DAMAGED: EXIT.refused,
+  BACKUP_UNKNOWN: EXIT.refused,
+  BACKUP_NEWER: EXIT.refused,
+  BACKUP_TOO_COSTLY: EXIT.refused,
 }
 
 const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {

@@ -13,10 +13,9 @@ import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../ne
 import { openDatabase } from '../store/store.ts'
 import { renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
+import { DATABASE_NAME } from './file-names.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
-
-const DATABASE_NAME = 'citynode.db'
 
 export interface CityNode {
   readonly peerId: PeerId

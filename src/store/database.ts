@@ -67,11 +67,34 @@ export async function openDatabase(options: {
   }
 }
 
+/**
+ * Has the data folder as a node has it, for a command that changes files in it while no node runs.
+ * Nothing is read from the database or written to it; where there is none, an empty file is left,
+ * which the next start makes into one.
+ * @param path The database's, in an existing folder.
+ * @throws CodedError `DATA_IN_USE` while a node runs there; `DATA_UNWRITABLE`, `STORE_…`
+ */
+export function lockFolder(path: string): { release(): void } {
+  const lock = new FolderLock(dirname(path))
+  let connection: Sqlite | undefined
+  try {
+    createPrivateFile(path)
+    connection = openSqlite(path)
+    connection.pragma('locking_mode = EXCLUSIVE')
+    connection.exec('BEGIN EXCLUSIVE')
+  } catch (thrown) {
+    connection?.close()
+    throw explainConnect(thrown, path, lock)
+  }
+  const held = connection
+  return { release: () => held.close() }
+}
+
 function connect(path: string, lock: FolderLock | undefined): Sqlite {
   let connection: Sqlite | undefined
   try {
     if (lock !== undefined) createPrivateFile(path)
-    connection = new Sqlite(path, { timeout: 0, ...nativeBinding() })
+    connection = openSqlite(path)
     // Exclusive before the first read: then the log's index lives in our memory, not in a file.
     connection.pragma('locking_mode = EXCLUSIVE')
     connection.pragma('journal_mode = WAL')
@@ -84,9 +107,13 @@ function connect(path: string, lock: FolderLock | undefined): Sqlite {
     return connection
   } catch (thrown) {
     connection?.close()
-    const isLocked = /^SQLITE_(BUSY|LOCKED)/.test(errorCode(thrown) ?? '')
-    throw isLocked && lock !== undefined ? lock.inUseError(thrown) : storeError(thrown, path)
+    throw explainConnect(thrown, path, lock)
   }
+}
+
+function explainConnect(thrown: unknown, path: string, lock: FolderLock | undefined): unknown {
+  const isLocked = /^SQLITE_(BUSY|LOCKED)/.test(errorCode(thrown) ?? '')
+  return isLocked && lock !== undefined ? lock.inUseError(thrown) : storeError(thrown, path)
 }
 
 /**
@@ -100,6 +127,11 @@ function createPrivateFile(path: string): void {
   } catch (cause) {
     if (errorCode(cause) !== 'EEXIST') throw unwritableError(path, cause)
   }
+}
+
+/** Never waits for a lock: whoever holds it is another node, and stays. */
+function openSqlite(path: string): Sqlite {
+  return new Sqlite(path, { timeout: 0, ...nativeBinding() })
 }
 
 /** In a release the native part lies beside the bundle; in development in its package. */

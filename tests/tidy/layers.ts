@@ -52,6 +52,8 @@ const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['pino', ['system']],
   ['prom-client', ['system']],
   ['commander', ['cli']],
+  // The list of recovery words and their checksum.
+  ['@scure/bip39', ['identity']],
   ['smol-toml', ['node']],
   ['ipfs-unixfs', ['content']],
   ['ipfs-unixfs-importer', ['content']],
