@@ -5,15 +5,18 @@
  * recipient; all of its cryptography is node:crypto's (docs/adr/0014).
  */
 import {
+  type BinaryLike,
   createCipheriv,
   createDecipheriv,
   createHmac,
   hkdfSync,
   randomBytes,
+  type ScryptOptions,
   scrypt,
   timingSafeEqual,
 } from 'node:crypto'
-import { CodedError } from '../base/base.ts'
+import { promisify } from 'node:util'
+import { CodedError, formatBytes } from '../base/base.ts'
 import { BACKUP_HEAD_BYTES_MAX, SCRYPT_LOG_N, SCRYPT_LOG_N_MAX } from './limits.ts'
 
 const VERSION_LINE = 'age-encryption.org/v1'
@@ -27,6 +30,11 @@ const TAG_BYTES = 16
 const CHUNK_BYTES = 64 * 1024
 /** A kibibyte of memory for each step of scrypt's cost (its block size is 8). */
 const LOG_SCRYPT_STEP_BYTES = 10
+
+/** What scrypt asks for beside that, generously. */
+const SCRYPT_OVERHEAD_BYTES = 64 * 1024
+
+const scryptInBackground = promisify<BinaryLike, BinaryLike, number, ScryptOptions, Buffer>(scrypt)
 
 const HEAD =
   /^age-encryption\.org\/v1\n-> scrypt (?<salt>[A-Za-z0-9+/]{22}) (?<logN>[1-9][0-9]?)\n(?<wrapped>[A-Za-z0-9+/]{43})\n--- (?<mac>[A-Za-z0-9+/]{43})\n/
@@ -70,13 +78,14 @@ export async function unlockWithPassphrase(file: Uint8Array, passphrase: string)
     })
   }
   if (!timingSafeEqual(macOf(fileKey, head.text), head.mac)) throw damaged()
-  const nonce = file.subarray(head.lengthBytes, head.lengthBytes + SALT_BYTES)
-  if (nonce.length < SALT_BYTES) throw damaged()
-  const sealed = file.subarray(head.lengthBytes + SALT_BYTES)
-  return openChunks(derive(fileKey, nonce, 'payload'), sealed)
+  return openPayload(fileKey, file.subarray(head.lengthBytes))
 }
 
-function openChunks(key: Uint8Array, sealed: Uint8Array): Buffer {
+/** What follows the head, opened. @throws CodedError `BACKUP_DAMAGED` */
+export function openPayload(fileKey: Uint8Array, payload: Uint8Array): Buffer {
+  if (payload.length < SALT_BYTES) throw damaged()
+  const key = derive(fileKey, payload.subarray(0, SALT_BYTES), 'payload')
+  const sealed = payload.subarray(SALT_BYTES)
   const chunks: Buffer[] = []
   const step = CHUNK_BYTES + TAG_BYTES
   for (let start = 0; start === 0 || start < sealed.length; start += step) {
@@ -127,20 +136,20 @@ function parseHead(file: Uint8Array): Head {
 }
 
 /** From a passphrase to a key, slowly: that is what makes guessing expensive. */
-function stretch(passphrase: string, salt: Uint8Array, logN: number): Promise<Buffer> {
+async function stretch(passphrase: string, salt: Uint8Array, logN: number): Promise<Buffer> {
   // The same letters may be typed as one sign or as two: one form, or another keyboard locks us out.
   const secret = Buffer.from(passphrase.normalize('NFC'))
   const labelled = Buffer.concat([Buffer.from(`${VERSION_LINE}/scrypt`), salt])
-  const maxmem = 2 * 2 ** (logN + LOG_SCRYPT_STEP_BYTES)
-  return new Promise((resolve, reject) => {
-    scrypt(secret, labelled, KEY_BYTES, { N: 2 ** logN, r: 8, p: 1, maxmem }, (cause, key) => {
-      if (cause === null) return resolve(key)
-      const neededMiB = 2 ** (logN + LOG_SCRYPT_STEP_BYTES - 20)
-      const message = `There is not enough memory for the passphrase: it takes ${neededMiB} MiB.`
-      const advice = 'Stop what else runs on this machine, or do it on another one.'
-      reject(new CodedError('BACKUP_TOO_COSTLY', message, { cause, advice }))
-    })
-  })
+  const neededBytes = 2 ** (logN + LOG_SCRYPT_STEP_BYTES) + SCRYPT_OVERHEAD_BYTES
+  const cost = { N: 2 ** logN, r: 8, p: 1, maxmem: neededBytes }
+  try {
+    return await scryptInBackground(secret, labelled, KEY_BYTES, cost)
+  } catch (cause) {
+    const needed = formatBytes(neededBytes)
+    const message = `There is not enough memory for the passphrase: it takes ${needed}.`
+    const advice = 'Stop what else runs on this machine, or do it on another one.'
+    throw new CodedError('BACKUP_TOO_COSTLY', message, { cause, advice })
+  }
 }
 
 function derive(key: Uint8Array, salt: Uint8Array, purpose: 'header' | 'payload'): Buffer {

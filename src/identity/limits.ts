@@ -10,6 +10,9 @@ export const SEED_BYTES = 32
 /** Characters looked at for recovery words: 24 of them, numbered and on lines, have 350. */
 export const WORDS_TEXT_CHARACTERS_MAX = 4_096
 
+/** Words looked up: more than twice as many as there should be are another text. */
+export const WORDS_READ_MAX = 64
+
 /** Two slips still name a word; with three most of the list is near. */
 export const WORD_EDITS_MAX = 2
 

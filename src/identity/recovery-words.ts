@@ -12,6 +12,7 @@ import {
   WORD_EDITS_MAX,
   WORD_SHOWN_CHARACTERS_MAX,
   WORD_SUGGESTIONS_MAX,
+  WORDS_READ_MAX,
   WORDS_TEXT_CHARACTERS_MAX,
 } from './limits.ts'
 import { identityOfSeed, type NodeIdentity } from './node-identity.ts'
@@ -33,15 +34,9 @@ export function wordsOf(identity: Pick<NodeIdentity, 'seed'>): readonly string[]
 /** Total: any text becomes the seed that it stands for, or all that is wrong with it. */
 export function seedOf(text: string): { seed: Uint8Array } | { problems: readonly Problem[] } {
   const { words, problems } = readWords(text)
-  const found = words.length + problems.length
-  if (found === 0) return { problems: [{ path: '', message: 'There are no words.' }] }
-  if (found !== WORDS_COUNT && text.length <= WORDS_TEXT_CHARACTERS_MAX) {
-    const count = found === 1 ? 'is 1 word' : `are ${found} words`
-    const message = `There ${count}; recovery words are ${WORDS_COUNT}.`
-    const suggestion =
-      found < WORDS_COUNT ? 'Is one left out, or a line?' : 'Is one there twice, or another word?'
-    return { problems: [{ path: '', message, suggestion }, ...problems] }
-  }
+  const count = words.length + problems.length
+  const isReadable = problems.every(({ path }) => path !== '')
+  if (isReadable && count !== WORDS_COUNT) return { problems: [wrongCount(count), ...problems] }
   if (problems.length > 0) return { problems }
   try {
     return { seed: mnemonicToEntropy(words.join(' '), wordlist) }
@@ -61,15 +56,18 @@ export function identityOfWords(
 
 /**
  * The words that a text holds, however they were written down: capitals, numbers in front, several
- * on a line, first four letters only. A problem's path is the place of the word, `word 7`.
+ * on a line, first four letters only. A problem's path is the place of the word, `word 7`;
+ * without a path it is about the whole.
  */
 export function readWords(text: string): { words: readonly string[]; problems: Problem[] } {
   if (text.length > WORDS_TEXT_CHARACTERS_MAX) {
     return { words: [], problems: [{ path: '', message: 'The text is too long for 24 words.' }] }
   }
+  const tokens = splitWords(text)
+  if (tokens.length > WORDS_READ_MAX) return { words: [], problems: [wrongCount(tokens.length)] }
   const words: string[] = []
   const problems: Problem[] = []
-  for (const [index, token] of splitWords(text).entries()) {
+  for (const [index, token] of tokens.entries()) {
     const word = WORDS.has(token) ? token : fromAbbreviation(token)
     if (word === undefined) problems.push(unknownWord(token, index + 1))
     else words.push(word)
@@ -83,6 +81,17 @@ const CHECKSUM_PROBLEM: Problem = {
   suggestion:
     'One is probably another word than was written down, or two have changed places: ' +
     'compare them one by one.',
+}
+
+function wrongCount(count: number): Problem {
+  if (count === 0) return { path: '', message: 'There are no words.' }
+  const message =
+    count === 1
+      ? `There is 1 word; recovery words are ${WORDS_COUNT}.`
+      : `There are ${count} words; recovery words are ${WORDS_COUNT}.`
+  const suggestion =
+    count < WORDS_COUNT ? 'Is one left out, or a line?' : 'Is one there twice, or another text?'
+  return { path: '', message, suggestion }
 }
 
 /** Letters as they were meant: full-width or accented forms, capitals and invisible marks go. */
@@ -116,12 +125,12 @@ function nearestWords(token: string): string[] {
   return wordlist
     .map((word) => ({ word, edits: countEdits(token, word) }))
     .filter(({ edits }) => edits <= WORD_EDITS_MAX)
-    // The first letter is seldom the wrong one.
-    .sort((one, other) => one.edits - other.edits || startsAs(token, other) - startsAs(token, one))
+    .sort((one, other) => rank(token, one) - rank(token, other))
     .slice(0, WORD_SUGGESTIONS_MAX)
     .map(({ word }) => word)
 }
 
-function startsAs(token: string, { word }: { word: string }): number {
-  return word[0] === token[0] ? 1 : 0
+/** The first letter is seldom the wrong one. */
+function rank(token: string, { word, edits }: { word: string; edits: number }): number {
+  return edits + (word[0] === token[0] ? 0 : 0.5)
 }
