@@ -28,7 +28,7 @@ export const WORD_SHOWN_CHARACTERS_MAX = 20
  */
 export const SCRYPT_LOG_N = 17
 
-/** scrypt's highest cost that is read: 256 MiB, what `age -p` itself writes. More is an attack. */
+/** scrypt's highest cost that is read: 256 MiB, what `age -p` itself writes. More is damage or malice. */
 export const SCRYPT_LOG_N_MAX = 18
 
 /** A backup holds a key and settings of a MiB at most each; a larger file is something else. */
