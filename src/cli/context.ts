@@ -63,7 +63,7 @@ export interface IdentityDesk {
   restoreBackup(
     bytes: Uint8Array,
     passphrase: string,
-    options: { isKeyOnly: boolean },
+    options: { isKeyOnly: boolean; signal: AbortSignal },
   ): Promise<RestoredFacts>
 }
 

@@ -3,6 +3,7 @@
 import { constants, createReadStream } from 'node:fs'
 import { access, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { CodedError, errorCode } from '../base/base.ts'
 import { READ_CHUNK_BYTES } from './limits.ts'
 
@@ -42,7 +43,7 @@ export async function readSmallFile(
     if ((await stat(path)).isDirectory()) {
       throw new CodedError('USAGE', `${path} is a folder; name a file in it.`)
     }
-    return await readSmall(createReadStream(path, { signal }), path, sizeBytesMax)
+    return await readSmall(createReadStream(path), { name: path, sizeBytesMax, signal })
   } catch (cause) {
     throw explain(path, cause)
   }
@@ -50,19 +51,17 @@ export async function readSmallFile(
 
 /** A small stream, whole. @throws CodedError `USAGE` for one of more than `sizeBytesMax`. */
 export async function readSmall(
-  stream: AsyncIterable<Uint8Array>,
-  name: string,
-  sizeBytesMax: number,
+  stream: Readable,
+  options: { name: string; sizeBytesMax: number; signal: AbortSignal },
 ): Promise<Buffer> {
+  const { name, sizeBytesMax, signal } = options
   const chunks: Uint8Array[] = []
   let sizeBytes = 0
-  for await (const chunk of stream) {
+  for await (const chunk of addAbortSignal(signal, stream)) {
     sizeBytes += chunk.length
     if (sizeBytes > sizeBytesMax) {
-      throw new CodedError(
-        'USAGE',
-        `${name} is too large for what it should be: is it the right one?`,
-      )
+      const message = `${name} is too large for what it should be: is it the right one?`
+      throw new CodedError('USAGE', message)
     }
     chunks.push(chunk)
   }

@@ -113,19 +113,25 @@ async function restoreFromFile(
   const { io } = context
   const bytes = await readSmallFile(file, BACKUP_FILE_BYTES_MAX, io.signal)
   const passphrase = await askPassphrase(io, options.passphraseFile, 'Passphrase of the backup: ')
-  return desk.restoreBackup(bytes, passphrase, { isKeyOnly: options.isKeyOnly })
+  const { signal } = io
+  return desk.restoreBackup(bytes, passphrase, { isKeyOnly: options.isKeyOnly, signal })
 }
 
 async function restoreFromWords(
   context: CommandContext,
   desk: IdentityDesk,
 ): Promise<RestoredFacts | { problems: readonly Problem[] }> {
-  const { io } = context
+  const { keyboard } = context.io
   const text =
-    io.keyboard === undefined
-      ? (await readSmall(io.stdin, 'Standard input', WORDS_BYTES_MAX)).toString('utf8')
-      : await typeWords(context, desk, io.keyboard)
+    keyboard === undefined
+      ? await readPipedWords(context)
+      : await typeWords(context, desk, keyboard)
   return desk.restoreWords(text)
+}
+
+async function readPipedWords({ io: { stdin, signal } }: CommandContext): Promise<string> {
+  const limits = { name: 'Standard input', sizeBytesMax: WORDS_BYTES_MAX, signal }
+  return (await readSmall(stdin, limits)).toString('utf8')
 }
 
 /** Line by line, so that a slip costs one line and not all 24 words. */

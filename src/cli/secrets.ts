@@ -124,7 +124,11 @@ class HiddenLine {
 async function readPassphrase(io: CliIo, file: string): Promise<string> {
   const bytes =
     file === STANDARD_INPUT
-      ? await readSmall(io.stdin, 'Standard input', PASSPHRASE_BYTES_MAX)
+      ? await readSmall(io.stdin, {
+          name: 'Standard input',
+          sizeBytesMax: PASSPHRASE_BYTES_MAX,
+          signal: io.signal,
+        })
       : await readSmallFile(file, PASSPHRASE_BYTES_MAX, io.signal)
   const text = decode(bytes).replace(/\r?\n$/, '')
   if (text === '' || text.includes('\n')) {

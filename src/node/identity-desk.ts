@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, CodedError, errorCode } from '../base/base.ts'
+import { abortReason, type Clock, CodedError, errorCode } from '../base/base.ts'
 import type { IdentityDesk, IdentityFacts, RestoredFacts } from '../cli/cli.ts'
 import {
   checkRestorable,
@@ -70,8 +70,10 @@ export function createIdentityDesk(options: {
       if ('problems' in result) return result
       return restore(dataFolder, result.identity, {})
     },
-    restoreBackup: async (bytes, passphrase, { isKeyOnly }) => {
+    restoreBackup: async (bytes, passphrase, { isKeyOnly, signal }) => {
       const { identity, settings } = await openBackup(bytes, passphrase)
+      // Called off while the passphrase was worked on; from here on it is quick, and whole.
+      if (signal.aborted) throw abortReason(signal)
       return restore(dataFolder, identity, isKeyOnly ? {} : settings)
     },
   }

@@ -61,7 +61,12 @@ interface Ran {
 
 async function cli(
   argv: readonly string[],
-  around: { keyboard?: Typist; stdin?: string; isTerminal?: boolean; signal?: AbortSignal } = {},
+  around: {
+    keyboard?: Typist
+    stdin?: string | Readable
+    isTerminal?: boolean
+    signal?: AbortSignal
+  } = {},
 ): Promise<Ran> {
   const said = { stdout: '', stderr: '' }
   const into = (name: 'stdout' | 'stderr'): Writable =>
@@ -75,7 +80,7 @@ async function cli(
   const io: CliIo = {
     stdout: into('stdout'),
     stderr: into('stderr'),
-    stdin: around.keyboard ?? Readable.from([Buffer.from(around.stdin ?? '')]),
+    stdin: around.keyboard ?? streamOf(around.stdin ?? ''),
     keyboard: around.keyboard,
     isStdoutTerminal: around.isTerminal ?? false,
     isStderrTerminal: around.isTerminal ?? false,
@@ -91,6 +96,10 @@ async function cli(
     openIdentityDesk: async (options) => createIdentityDesk({ ...options, clock: io.clock }),
   })
   return { code, ...said }
+}
+
+function streamOf(stdin: string | Readable): Readable {
+  return typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin
 }
 
 async function passphraseFile(text = `${PASSPHRASE}\n`): Promise<string> {
@@ -285,6 +294,18 @@ describe('restore', () => {
     const ran = await cli([...argv, '--passphrase-file', await passphraseFile(text)])
     expect(ran.code).toBe(code)
     expect(ran.stderr).toContain(said)
+  })
+
+  it('that waits for a pipe ends when it is called off', async () => {
+    for (const argv of [['--words'], [await backup(), '--passphrase-file', '-']]) {
+      const stop = new AbortController()
+      const ran = cli(['restore', ...argv, '--data', join(root, 'new')], {
+        stdin: new PassThrough(),
+        signal: stop.signal,
+      })
+      setTimeout(() => stop.abort(), 20)
+      expect((await ran).code).toBe(130)
+    }
   })
 
   it('says what to restore from, or why it cannot be', async () => {

@@ -17,6 +17,7 @@ import { lockFolder, openDatabase } from '../../src/store/store.ts'
 const CHILD = new URL('identity-restore-child.ts', import.meta.url).pathname
 const PASSPHRASE = 'correct horse battery staple'
 const SETTINGS = '[city]\nid = "lisbon"\n'
+const never = new AbortController().signal
 /** The same as in the child. */
 const restored = identityOfSeed(createHash('sha256').update('restored').digest())
 
@@ -114,7 +115,10 @@ describe('a restore', () => {
     expect(backup).toMatchObject({ peerId, did, settingsFiles: ['citynode.toml'] })
 
     const fresh = join(root, 'deep', 'new')
-    const facts = await desk(fresh).restoreBackup(backup.bytes, PASSPHRASE, { isKeyOnly: false })
+    const facts = await desk(fresh).restoreBackup(backup.bytes, PASSPHRASE, {
+      isKeyOnly: false,
+      signal: never,
+    })
     expect(facts).toMatchObject({ peerId, did, settingsFiles: ['citynode.toml'] })
     expect((await openIdentity({ folder: fresh, log: silentLogger })).peerId).toBe(peerId)
     expect(await read(join(fresh, 'citynode.toml'))).toBe(SETTINGS)
@@ -122,6 +126,18 @@ describe('a restore', () => {
     for (const name of ['identity.key', 'citynode.toml']) {
       expect((await stat(join(fresh, name))).mode & 0o777).toBe(0o600)
     }
+  })
+
+  it('that was called off in time does nothing', async () => {
+    const old = await emptyFolder('old')
+    await openIdentity({ folder: old, log: silentLogger })
+    const { bytes } = await desk(old).makeBackup(PASSPHRASE)
+    const restore = desk(join(root, 'new')).restoreBackup(bytes, PASSPHRASE, {
+      isKeyOnly: false,
+      signal: AbortSignal.abort(new Error('called off')),
+    })
+    await expect(restore).rejects.toThrow('called off')
+    expect(await readdir(root)).toEqual(['old'])
   })
 
   it('from words brings the key, and leaves settings alone', async () => {
@@ -146,7 +162,10 @@ describe('a restore', () => {
     const elsewhere = join(root, 'etc.toml')
     await writeFile(elsewhere, SETTINGS)
     const { bytes } = await desk(old, elsewhere).makeBackup(PASSPHRASE)
-    await desk(join(root, 'new')).restoreBackup(bytes, PASSPHRASE, { isKeyOnly: false })
+    await desk(join(root, 'new')).restoreBackup(bytes, PASSPHRASE, {
+      isKeyOnly: false,
+      signal: never,
+    })
     expect(await read(join(root, 'new', 'citynode.toml'))).toBe(SETTINGS)
     await expect(desk(old, join(root, 'missing')).makeBackup(PASSPHRASE)).rejects.toMatchObject({
       code: 'SETTINGS_UNREADABLE',
@@ -201,7 +220,7 @@ describe('a restore refuses, and changes nothing', () => {
     const folder = await emptyFolder('new')
     await writeFile(join(folder, 'citynode.toml'), 'mine')
     const restore = (isKeyOnly: boolean) =>
-      desk(folder).restoreBackup(bytes, PASSPHRASE, { isKeyOnly })
+      desk(folder).restoreBackup(bytes, PASSPHRASE, { isKeyOnly, signal: never })
     await expect(restore(false)).rejects.toMatchObject({ code: 'SETTINGS_EXIST' })
     expect(await read(join(folder, 'identity.key'))).toBeUndefined()
     expect(await restore(true)).toMatchObject({ peerId, settingsFiles: [] })
