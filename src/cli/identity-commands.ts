@@ -68,8 +68,9 @@ export async function backupCommand(
   const { peerId, did, settingsFiles, bytes } = await desk.makeBackup(passphrase)
   if (io.signal.aborted) throw abortReason(io.signal)
   await writeWhole(file, once(bytes), { mayOverwrite, mode: BACKUP_MODE })
-  const settings = settingsFiles.length === 0 ? 'it has no settings' : settingsFiles.join(', ')
-  output.note(`Backed up the key of the node ${peerId} and its settings (${settings}) to ${file}.`)
+  const settings =
+    settingsFiles.length === 0 ? '' : ` and its settings (${settingsFiles.join(', ')})`
+  output.note(`Backed up the key of the node ${peerId}${settings} to ${file}.`)
   output.note('Your items are not in it. Without the passphrase nobody can open it, nor help you.')
   await output.result({ file: resolve(file), peerId, did, settingsFiles }, '')
   return EXIT.ok

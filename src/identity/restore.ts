@@ -15,8 +15,8 @@ import type { SettingsTexts } from './backup.ts'
 import { KEY_FILE_NAME, keyFileText } from './key-file.ts'
 import type { NodeIdentity } from './node-identity.ts'
 
-/** A restore that holds, but is not finished. */
-const RESTORE_FOLDER = 'restore'
+/** A restore that holds, but is not finished. A name that nobody gives to a folder of their own. */
+const RESTORE_FOLDER = '.restored'
 /** One that does not hold yet; a crash may leave it behind. */
 const STAGE_PREFIX = '.restore.'
 

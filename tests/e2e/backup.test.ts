@@ -101,9 +101,9 @@ describe('a card that dies', () => {
     await old.kill('SIGTERM')
     // What a restore has brought, but not put into place yet.
     const card = join(folder, 'card')
-    await mkdir(join(card, 'restore'), { recursive: true })
+    await mkdir(join(card, '.restored'), { recursive: true })
     for (const name of ['identity.key', 'citynode.toml']) {
-      await rename(join(data, name), join(card, 'restore', name))
+      await rename(join(data, name), join(card, '.restored', name))
     }
     expect(await whoIs(await start(card))).toEqual(before)
   })

@@ -229,12 +229,12 @@ describe('a restore refuses, and changes nothing', () => {
 
   it('a settings file that changed after the power went', async () => {
     const folder = await emptyFolder('conflict')
-    await mkdir(join(folder, 'restore'))
-    await writeFile(join(folder, 'restore', 'identity.key'), 'one')
+    await mkdir(join(folder, '.restored'))
+    await writeFile(join(folder, '.restored', 'identity.key'), 'one')
     await writeFile(join(folder, 'identity.key'), 'other')
     await expect(finishRestore(folder)).rejects.toMatchObject({ code: 'RESTORE_CONFLICT' })
     expect(await read(join(folder, 'identity.key'))).toBe('other')
-    expect(await read(join(folder, 'restore', 'identity.key'))).toBe('one')
+    expect(await read(join(folder, '.restored', 'identity.key'))).toBe('one')
   })
 
   it.runIf(process.getuid?.() === 0)('the folder of another user', async () => {
