@@ -28,6 +28,22 @@ export function unsupportedItem(what: string): CodedError {
   })
 }
 
+/** A block that a walk came to is not on this node. Another holder may have it. */
+export function blockMissing(cid: CID): CodedError {
+  return new CodedError('CONTENT_BLOCK_MISSING', 'A part of the item is not on this node.', {
+    context: { cid: cid.toString() },
+    advice: 'Fetch the item again: citynode get CID. Only what is missing is transferred.',
+  })
+}
+
+/** The folders that were verified on the way have no such entry: no other holder could help. */
+export function noSuchPath(segment: string): CodedError {
+  return new CodedError('CONTENT_NO_SUCH_PATH', 'There is nothing at that path of the item.', {
+    context: { segment },
+    advice: 'List the folder to see what is in it.',
+  })
+}
+
 export function tooLarge(sizeBytes: number, limitBytes: number): CodedError {
   return new CodedError(
     'CONTENT_TOO_LARGE',

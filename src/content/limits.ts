@@ -11,10 +11,13 @@ export const LEAF_BYTES = MEBIBYTE
 /** Bytes of one leaf that we take from others: the largest block that IPFS software passes on. */
 export const LEAF_BYTES_MAX = 2 * MEBIBYTE
 
-/** Bytes of one tree node. Ours have at most 1024 links, about 56 KiB. */
-export const NODE_BYTES_MAX = MEBIBYTE
+/**
+ * Bytes of one node: as of a leaf. Ours have about 56 KiB, but older layouts put a whole chunk of a
+ * file into a node, and older folders grew until no IPFS software would pass them on.
+ */
+export const NODE_BYTES_MAX = LEAF_BYTES_MAX
 
-/** Links of one tree node: eight times what any profile makes. */
+/** Links of one node of a file: eight times what any profile makes. Folders may have more. */
 export const NODE_LINKS_MAX = 8 * KIBIBYTE
 
 /** Levels of a tree above its leaves. Four hold a terabyte even at the narrowest profile. */
@@ -25,6 +28,28 @@ export const ITEM_BYTES_MAX = 256 * GIBIBYTE
 
 /** Leaves of one item: what the largest item has with leaves of 256 KiB, an older IPFS default. */
 export const ITEM_LEAVES_MAX = ITEM_BYTES_MAX / (256 * KIBIBYTE)
+
+/**
+ * Blocks of one item, each counted as often as it occurs: twice as many as the leaves of the largest
+ * file. What ends every walk, since a few blocks that repeat each other can stand for 2^60 bytes.
+ */
+export const ITEM_BLOCKS_MAX = 2 * ITEM_LEAVES_MAX
+
+/** Levels of an item: folders, shards and tree nodes. Paths that people make have some thirty. */
+export const DAG_DEPTH_MAX = 128
+
+/**
+ * Bytes of the nodes that a walk is inside of at one time. Each lies in memory until all below it
+ * was visited, and takes up to ten times its size there; 32 levels of the largest folder that is not
+ * sharded fit.
+ */
+export const OPEN_NODES_BYTES_MAX = 8 * MEBIBYTE
+
+/** Children of one shard: what UnixFS allows; more were used to exhaust memory (CVE-2023-23625). */
+export const SHARD_FANOUT_MAX = 1024
+
+/** Entries of a folder that are listed in the order of their names: about 20 MB while sorting. */
+export const SORTED_ENTRIES_MAX = 64 * KIBIBYTE
 
 /** Bytes of an item's name in UTF-8: what file systems allow. */
 export const NAME_BYTES_MAX = 255

@@ -25,7 +25,7 @@ import {
   blockNameOf,
   CID_V1_BYTES,
   checkSize,
-  type FileLink,
+  type ItemLink,
   isSameBlock,
   isSameDigest,
   keyOf,
@@ -59,7 +59,7 @@ interface Expected {
 /** A node whose children are being read. */
 interface Frame {
   key: string
-  links: readonly FileLink[]
+  links: readonly ItemLink[]
   next: number
   /** Where its first byte lies, and what the CAR had before it. */
   offset: number

@@ -10,7 +10,7 @@ import { encodeSectionHead } from '../car-format.ts'
 import {
   type BlockName,
   blockNameOf,
-  type FileNode,
+  type ItemNode,
   keyOf,
   parseFileNode,
   RAW,
@@ -84,7 +84,7 @@ function leafSection(blocks: ItemBlocks, visit: Visit): CarSection {
   return { head: encodeSectionHead(visit.cid, place.sizeBytes), ...place }
 }
 
-function childrenIn(node: FileNode, start: number, { range }: CarSelection): Visit[] {
+function childrenIn(node: ItemNode, start: number, { range }: CarSelection): Visit[] {
   const children: Visit[] = []
   let at = start
   for (const link of node.links) {
