@@ -5,8 +5,7 @@ import { blockMissing, unsupportedItem } from '../errors.ts'
 import { SORTED_ENTRIES_MAX } from '../limits.ts'
 import { type BlockName, blockNameOf, RAW } from './cids.ts'
 import { parseNode } from './node.ts'
-import type { BlockReader } from './ports.ts'
-import type { ReadOptions } from './resolving.ts'
+import type { BlockReader, ReadOptions } from './ports.ts'
 import { checkShard, placeBelow, type ShardPlace } from './shards.ts'
 
 export interface Entry {

@@ -13,3 +13,7 @@ export interface BlockIndex<Place> {
   /** Undefined: not here. */
   find(name: BlockName): { sizeBytes: number; place: Place } | undefined
 }
+
+export interface ReadOptions {
+  signal?: AbortSignal | undefined
+}

@@ -3,8 +3,9 @@
 import type { CID } from 'multiformats/cid'
 import { type BlockName, blockNameOf, RAW } from './cids.ts'
 import { type DagNode, parseNode } from './node.ts'
-import type { BlockReader } from './ports.ts'
+import type { BlockReader, ReadOptions } from './ports.ts'
 import { checkShard, placeBelow, type ShardPlace, wayTo } from './shards.ts'
+import { checkWalk } from './walk-limits.ts'
 
 /** A block that was read on the way. */
 export interface PassedBlock {
@@ -34,10 +35,6 @@ export type Resolution =
   /** The entry has an id of a kind that we do not keep. */
   | { kind: 'foreign'; cid: CID }
 
-export interface ReadOptions {
-  signal?: AbortSignal | undefined
-}
-
 /** What a node says of the next segment of a path. */
 export type Step =
   | { kind: 'link'; cid: CID; block: BlockName | undefined; isEntry: true }
@@ -60,6 +57,7 @@ export async function resolvePath(
   let cid = root
   let block = blockNameOf(root)
   let place: ShardPlace | undefined
+  let passedBytes = 0
   for (let index = 0; ; ) {
     const segment = segments[index]
     if (block.codec === RAW) {
@@ -72,6 +70,8 @@ export async function resolvePath(
     const node = parseNode(bytes)
     if (segment === undefined) return { kind: 'found', cid, block, node, passed }
     passed.push({ cid, block, bytes })
+    passedBytes += bytes.length
+    checkWalk(passed.length, passed.length, passedBytes)
     const step = stepInto(node, segment, place)
     if (step.kind === 'noSuchPath') return { kind: 'noSuchPath', segment }
     if (step.kind === 'symlink') return { ...step, rest: segments.slice(index) }

@@ -2,11 +2,10 @@
 /** Which leaves hold a range of bytes of a file. Only nodes that overlap it are read. */
 import type { CID } from 'multiformats/cid'
 import { blockMissing, unsupportedItem } from '../errors.ts'
-import { DAG_DEPTH_MAX, ITEM_BLOCKS_MAX } from '../limits.ts'
 import { type BlockName, blockNameOf, RAW } from './cids.ts'
 import { checkFileSize, type FileNode, parseNode } from './node.ts'
-import type { BlockReader } from './ports.ts'
-import type { ReadOptions } from './resolving.ts'
+import type { BlockReader, ReadOptions } from './ports.ts'
+import { checkWalk } from './walk-limits.ts'
 
 /** The next bytes: some of a raw leaf, the end not included, or some that lie in a node. */
 export type FileSpan =
@@ -45,7 +44,7 @@ export async function* fileSpans(
   let partsCount = 0
   for (let part = stack.pop(); part !== undefined; part = stack.pop()) {
     partsCount += 1
-    if (partsCount > ITEM_BLOCKS_MAX) throw unsupportedItem('it has too many parts')
+    checkWalk(partsCount, part.depth, 0)
     const { cid, block } = part
     if (block.codec === RAW) {
       const sizeBytes = part.sizeBytes ?? (await fileSize(reader, cid, { signal }))
@@ -54,7 +53,6 @@ export async function* fileSpans(
       if (from < to) yield { kind: 'leaf', cid, block, from, to }
       continue
     }
-    if (part.depth >= DAG_DEPTH_MAX) throw unsupportedItem('its tree is too deep')
     const node = await readFile(reader, cid, signal)
     checkFileSize(node.sizeBytes, part.sizeBytes)
     const inline = node.inline.subarray(

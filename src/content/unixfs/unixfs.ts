@@ -17,4 +17,5 @@ export {
 } from './shards.ts'
 export * from './spans.ts'
 export type { ModifiedAt } from './unixfs-data.ts'
+export * from './walk-limits.ts'
 export * from './walking.ts'

@@ -2,12 +2,11 @@
 /** Every block of an item, depth first, each link in its order. */
 import type { CID } from 'multiformats/cid'
 import { unsupportedItem } from '../errors.ts'
-import { DAG_DEPTH_MAX, ITEM_BLOCKS_MAX, OPEN_NODES_BYTES_MAX } from '../limits.ts'
 import { type BlockName, blockNameOf, keyOf, RAW } from './cids.ts'
 import { checkFileSize, type DagNode, parseNode } from './node.ts'
-import type { BlockIndex, BlockReader } from './ports.ts'
-import type { ReadOptions } from './resolving.ts'
+import type { BlockIndex, BlockReader, ReadOptions } from './ports.ts'
 import { checkShard, placeBelow, type ShardPlace } from './shards.ts'
+import { checkWalk } from './walk-limits.ts'
 
 /** A block that is linked, and what its parent says of it. */
 export interface Child {
@@ -138,13 +137,6 @@ export function childrenOf(node: DagNode, as: Child): Child[] {
         place: name === '' ? placeBelow(as.place, node, bucket) : undefined,
       }))
   }
-}
-
-/** What keeps every walk finite and small. @throws CodedError `CONTENT_UNSUPPORTED` */
-export function checkWalk(blocksCount: number, depth: number, openBytes: number): void {
-  if (blocksCount > ITEM_BLOCKS_MAX) throw unsupportedItem('it has too many parts')
-  if (depth > DAG_DEPTH_MAX) throw unsupportedItem('its folders or trees are too deep')
-  if (openBytes > OPEN_NODES_BYTES_MAX) throw unsupportedItem('its folders are too large')
 }
 
 function known(block: BlockName | undefined): BlockName {
