@@ -30,6 +30,7 @@ import {
 const hello = rawBlock(Buffer.from('hello'))
 const world = rawBlock(Buffer.from('world'))
 const pair = fileOf([hello, world].map(({ cid }) => ({ cid, sizeBytes: 5 })))
+const shortFile = fileOf([{ cid: hello.cid, sizeBytes: 4 }])
 const folder = folderOf([
   { cid: pair.cid, name: 'pair' },
   { cid: hello.cid, name: 'hello' },
@@ -80,6 +81,13 @@ describe('a sender', () => {
       [pair, { cid: hello.cid, bytes: Buffer.from('hello, hello') }, world],
       'CONTENT_WRONG_BYTES',
     ],
+    // The tree may be the liar; but whoever has such an item did not check it.
+    [
+      'a leaf of another size than its file says',
+      shortFile,
+      [shortFile, hello],
+      'CONTENT_WRONG_BYTES',
+    ],
     [
       'the rest of a block later',
       pair,
@@ -128,6 +136,39 @@ describe('a sender', () => {
   })
 })
 
+describe('what came before', () => {
+  const verdict = (root: Block, ...blocks: Block[]): string | undefined =>
+    codeOf(() => readDag(root.cid, carOf(root.cid, [root, ...blocks]), { dups: false }))
+
+  it('is not taken where its size is another', () => {
+    const entries = [10, 11].map((sizeBytes) => fileOf([{ cid: pair.cid, sizeBytes }]))
+    const [right = pair, wrong = pair] = entries
+    const folderWith = (second: Block): Block =>
+      folderOf([right, second].map(({ cid }, index) => ({ cid, name: `${index}` })))
+    const same = fileOf([hello, pair].map(({ cid }, index) => ({ cid, sizeBytes: 5 + 5 * index })))
+    expect(verdict(folderWith(same), right, pair, hello, world, same)).toBe(undefined)
+    expect(verdict(folderWith(wrong), right, pair, hello, world, wrong)).toBe('CONTENT_UNSUPPORTED')
+  })
+
+  it('is not taken for a part of a file when it is a folder', () => {
+    const inner = folderOf([{ cid: hello.cid, name: 'x' }])
+    const file = fileOf([{ cid: inner.cid, sizeBytes: 5 }])
+    const root = folderOf([inner, file].map(({ cid }, index) => ({ cid, name: `${index}` })))
+    expect(verdict(root, inner, hello, file)).toBe('CONTENT_UNSUPPORTED')
+  })
+
+  it('is not taken for a shard in another place', () => {
+    const empty = emptyShard()
+    const tops = [1, 1, 2].map((bucket) => shardAbove(empty, bucket))
+    const folderWith = (...shards: (Block | undefined)[]): Block =>
+      folderOf(shards.map((shard, index) => ({ cid: shard?.cid ?? hello.cid, name: `${index}` })))
+    const [first = pair, again = pair, other = pair] = tops
+    expect(verdict(folderWith(first, again), first, empty)).toBe(undefined)
+    expect(verdict(folderWith(first, other), first, empty, other)).toBe('CONTENT_UNSUPPORTED')
+    expect(verdict(folderWith(first, empty), first, empty)).toBe('CONTENT_UNSUPPORTED')
+  })
+})
+
 describe('a path in front of a CAR', () => {
   it('is verified like everything else', async () => {
     const above = folderOf([{ cid: folder.cid, name: 'folder' }])
@@ -163,6 +204,11 @@ describe('a path in front of a CAR', () => {
 describe('an item', () => {
   it.each<[string, Block, Block[]]>([
     ['of another size than its parent says', fileOf([{ cid: pair.cid, sizeBytes: 11 }]), [pair]],
+    [
+      'of a leaf that is larger than its file says',
+      fileOf([{ cid: pair.cid, sizeBytes: 9 }]),
+      [pair],
+    ],
     ['with a folder for a part', fileOf([{ cid: folder.cid, sizeBytes: 5 }]), [folder]],
     ['with a folder in place of a shard', shardAbove(folder), [folder]],
     ['with an entry of another kind', folderOf([{ cid: foreign(), name: 'x' }]), []],
@@ -223,6 +269,9 @@ describe('an item', () => {
   it('of deep files is refused by whoever reads them', async () => {
     const nodes = [fileOf([{ cid: hello.cid, sizeBytes: 5 }])]
     while (nodes.length < 200) nodes.unshift(fileOf([{ cid: cidOfFirst(nodes), sizeBytes: 5 }]))
+    const liar = fileOf([{ cid: pair.cid, sizeBytes: 11 }])
+    const lies = fileSpans(blocksIn(liar, pair), liar.cid, { start: 0, end: 9 })
+    expect(await countOf(lies).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
     const spans = fileSpans(blocksIn(...nodes, hello), cidOfFirst(nodes), { start: 0, end: 9 })
     expect(await countOf(spans).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
   })
@@ -311,17 +360,24 @@ function cidOfFirst(blocks: readonly Block[]): CID {
   return blocks[0]?.cid ?? hello.cid
 }
 
-function shardAbove({ cid }: Block): Block {
+/** The data of a shard whose children are these. */
+function shardData(...buckets: number[]): Uint8Array {
+  const bits = buckets.reduce((sum, bucket) => sum | (1 << bucket), 0)
   const unixfs = new UnixFS({
     type: 'hamt-sharded-directory',
-    data: Uint8Array.of(2),
+    data: Uint8Array.of(bits),
     fanout: 256n,
     hashType: 0x22n,
   })
-  // ipfs-unixfs leaves out the type of the hash.
-  return dagNode(Buffer.concat([unixfs.marshal(), Uint8Array.of(0x28, 0x22)]), [
-    { cid, name: '01' },
-  ])
+  return unixfs.marshal()
+}
+
+function emptyShard(): Block {
+  return dagNode(shardData())
+}
+
+function shardAbove({ cid }: Block, bucket = 1): Block {
+  return dagNode(shardData(bucket), [{ cid, name: `0${bucket}` }])
 }
 
 /** An id of DAG-CBOR. */

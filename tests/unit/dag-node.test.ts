@@ -254,8 +254,44 @@ describe('sharded folders', () => {
     }
     await walk(right)
     expect(await walk(above).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
+    const blocks = blocksIn(above, right, wrong)
+    expect(await resolvePath(blocks, wrong.cid, ['a']).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
+    // Right by the second bucket, wrong by the first.
+    const [, second = 0] = wayTo('a', 256)
+    const child = shardOf([{ cid: hello.cid, name: `${label(second)}a` }], { bits: [second] })
+    const over = (at: number): Block =>
+      shardOf([{ cid: child.cid, name: label(at) }], { bits: [at] })
+    const listBelow = async (folder: Block): Promise<unknown> => {
+      for await (const { name } of listFolder(blocksIn(folder, child), folder.cid)) return name
+      return undefined
+    }
+    expect(await listBelow(over(bucket))).toBe('a')
+    expect(await listBelow(over(bucket ^ 1)).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
     const missing = await resolvePath(blocksIn(above), above.cid, ['a'])
     expect(missing.kind).toBe('noSuchPath')
+  })
+})
+
+describe('shards of shards', () => {
+  const above = (child: Block): Block => shardOf([{ cid: child.cid, name: '01' }], { bits: [1] })
+  const countShards = async (levels: number, bottom: Block): Promise<number> => {
+    const shards = [bottom]
+    while (shards.length < levels) shards.push(above(shards.at(-1) ?? bottom))
+    const top = shards.at(-1) ?? bottom
+    let count = 0
+    for await (const _visit of walkDag(blocksIn(...shards), top.cid, { dups: true })) count += 1
+    return count
+  }
+
+  it('end where the bits of a hash do', async () => {
+    const empty = shardOf([], { bits: [] })
+    expect(await countShards(8, empty)).toBe(8)
+    expect(await countShards(9, empty).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
+  })
+
+  it('all have as many children as the first', async () => {
+    const other = shardOf([], { bits: [], fanout: 512 })
+    expect(await countShards(2, other).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
   })
 })
 
