@@ -128,6 +128,25 @@ describe('a sender', () => {
     expect(codeOf(() => readDag(again.cid, car, { dups: true }))).toBe('CONTENT_TRUNCATED')
   })
 
+  it('may send files whose bytes lie in leaves, in nodes, and nowhere', () => {
+    const inline = fileOf([], Buffer.from(' you'))
+    const parts = [hello, inline, world].map(({ cid }, index) => ({
+      cid,
+      sizeBytes: 5 - (index % 2),
+    }))
+    const mixed = fileOf(parts)
+    const { sink } = readDag(mixed.cid, carOf(mixed.cid, [mixed, hello, inline, world]), {
+      dups: true,
+    })
+    expect(sink.files.get(mixed.cid.toString())).toEqual(Buffer.from('hello youworld'))
+    const nothing = fileOf([{ cid: fileOf([]).cid, sizeBytes: 0 }])
+    const empty = readDag(nothing.cid, carOf(nothing.cid, [nothing, fileOf([])]), { dups: true })
+    expect(empty.sink.calls).toEqual(['block', 'block'])
+    const before = fileOf(parts.slice(0, 1), Buffer.from('oh '))
+    const older = readDag(before.cid, carOf(before.cid, [before, hello]), { dups: true })
+    expect(older.sink.calls).toEqual(['block', 'block'])
+  })
+
   it('may name a node by the other version of its id', () => {
     const older = { cid: asVersion0(pair.cid), bytes: pair.bytes }
     const { reader } = readDag(older.cid, carOf(older.cid, [older, hello, world]), { dups: true })
@@ -248,6 +267,12 @@ describe('an item', () => {
       folderOf(['a', 'b'].map((name) => ({ cid, name }))),
     )
     expect(verdictOn(top, [...all, leaf])).toBe('CONTENT_TRUNCATED and CONTENT_TOO_LARGE')
+    // Half of what fits, and a file that would fit alone: refused before a byte of it came.
+    const half = all[1] ?? top
+    const large = fileOf([{ cid: pair.cid, sizeBytes: 2 ** 38 }])
+    const both = folderOf([half, large].map(({ cid }, index) => ({ cid, name: `${index}` })))
+    const car = carOf(both.cid, [both, ...all.slice(1), leaf, large])
+    expect(codeOf(() => readDag(both.cid, car, { dups: false }))).toBe('CONTENT_TOO_LARGE')
   })
 
   it('of 10,000 levels is refused by everybody who would go down', async () => {

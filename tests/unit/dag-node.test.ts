@@ -121,7 +121,7 @@ describe('a node', () => {
     ['a field cut short', dagNode(Uint8Array.of(0x08, 2, 0x12, 9, 1))],
     [
       'a number of more than 64 bits',
-      dagNode(Uint8Array.of(0x08, 2, 0x18, ...new Uint8Array(9).fill(0xff), 2)),
+      dagNode(Uint8Array.of(0x08, 2, 0x48, ...new Uint8Array(9).fill(0xff), 2)),
     ],
     ['a wrong size', dagNode(Uint8Array.of(0x08, 2, 0x12, 1, 65, 0x18, 2))],
     ['a link without a size', dagNode(Uint8Array.of(0x08, 2), [{ cid: hello.cid }])],

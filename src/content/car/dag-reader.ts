@@ -9,7 +9,6 @@ import type { CID } from 'multiformats/cid'
 import { invariant } from '../../base/base.ts'
 import { encodeCarHeader, sectionBytes } from '../car-format.ts'
 import { truncated, wrongBytes } from '../errors.ts'
-import { LEAF_BYTES_MAX, NODE_BYTES_MAX } from '../limits.ts'
 import {
   type BlockName,
   type Child,
@@ -153,9 +152,6 @@ export class DagReader {
     const due = this.#repeatTo(name)
     if (due === undefined) throw wrongBytes('there is more than the item')
     const isLeaf = name.codec === RAW
-    if (sizeBytes > (isLeaf ? LEAF_BYTES_MAX : NODE_BYTES_MAX)) {
-      throw wrongBytes('a block is too large', { sizeBytes })
-    }
     // The block may still be the right one while the tree lies; but then nothing fits anywhere.
     if (isLeaf && due.sizeBytes !== undefined && due.sizeBytes !== sizeBytes) {
       throw wrongBytes('a block has another size than its tree says', { sizeBytes })

@@ -24,7 +24,8 @@ export interface SectionSink {
 
 type State = 'headerLength' | 'header' | 'length' | 'id' | 'block'
 
-const SECTION_BYTES_MAX = CID_V1_BYTES + Math.max(LEAF_BYTES_MAX, NODE_BYTES_MAX)
+const BLOCK_BYTES_MAX = Math.max(LEAF_BYTES_MAX, NODE_BYTES_MAX)
+const SECTION_BYTES_MAX = CID_V1_BYTES + BLOCK_BYTES_MAX
 
 export class SectionReader {
   readonly #sink: SectionSink
@@ -144,6 +145,7 @@ export class SectionReader {
     const name = parseBinaryCid(head.subarray(0, idLength))
     if (name === undefined) throw wrongBytes('a block has an id of an unknown kind')
     this.#remainingBytes = this.#sectionBytes - idLength
+    if (this.#remainingBytes > BLOCK_BYTES_MAX) throw wrongBytes('a block is too large')
     this.#sink.blockStarted(name, this.#remainingBytes)
     this.#state = 'block'
     if (head.length > idLength) this.#readBlock(head, idLength)
