@@ -2,4 +2,13 @@
 /** UnixFS: which content ids we take, and the trees of the profile `unixfs-v1-2025`. Pure. */
 export * from './cids.ts'
 export * from './dag.ts'
+export { importOneFile } from './file-import.ts'
+export { importFolder } from './folder-import.ts'
+export type * from './import-sink.ts'
 export * from './importing.ts'
+export type {
+  EntryAttributes,
+  FileReference,
+  SourceEntry,
+  UnixTime,
+} from './source-entry.ts'
