@@ -27,7 +27,7 @@ export const ENTRY_PATH_BYTES_MAX = 4096
 /** Folders within each other, each held in memory while it is open: real trees have some 30. */
 export const FOLDER_DEPTH_MAX = 128
 
-/** Entries of one folder. They are held until it is complete, at about 140 bytes each. */
+/** Entries of one folder. They are held until it is complete, at about 150 bytes each. */
 export const FOLDER_ENTRIES_MAX = 1024 * KIBIBYTE
 
 /** Bytes of a symlink's target: what Linux allows. */
