@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What a folder is made of, as it comes from a walk or an archive, and which paths are taken. */
+import type { UnixTime } from '../../base/base.ts'
 import {
   ENTRY_NAME_BYTES_MAX,
   ENTRY_PATH_BYTES_MAX,
@@ -7,13 +8,6 @@ import {
   SYMLINK_TARGET_BYTES_MAX,
 } from './limits.ts'
 import { beyondFolderLimit, pathRefused } from './refusals.ts'
-
-/** A moment as file systems keep it; before 1970 the seconds are negative. */
-export interface UnixTime {
-  seconds: number
-  /** 0 to 999,999,999, counted forward from `seconds`. */
-  nanoseconds: number
-}
 
 /** Bytes that stay where they are: the user's own file. */
 export interface FileReference {

@@ -6,9 +6,6 @@ export { importOneFile } from './file-import.ts'
 export { importFolder } from './folder-import.ts'
 export type * from './import-sink.ts'
 export * from './importing.ts'
-export type {
-  EntryAttributes,
-  FileReference,
-  SourceEntry,
-  UnixTime,
-} from './source-entry.ts'
+export { pathRefused, shownPath } from './refusals.ts'
+export type { EntryAttributes, FileReference, SourceEntry } from './source-entry.ts'
+export { parseEntryPath } from './source-entry.ts'
