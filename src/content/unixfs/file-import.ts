@@ -95,7 +95,8 @@ export class FileImport {
       this.#count(tree.sizeBytes)
       return { cid: tree.root, dagBytes: tree.dagBytes }
     } catch (error) {
-      await sink.abandon()
+      // Of two failures the first is the one to tell.
+      await sink.abandon().catch(() => {})
       throw error
     }
   }
