@@ -181,6 +181,7 @@ async function openNames(where: string): Promise<Names> {
     // Its types have no 'buffer', which it takes as all of `node:fs` does; see `Names`.
     const options = { encoding: 'buffer' as BufferEncoding, bufferSize: FOLDER_NAMES_AHEAD }
     const dir: unknown = await opendir(where, options)
+    // Asked for in bytes; see `Names`.
     return dir as Names
   } catch (cause) {
     throw explain(where, cause)

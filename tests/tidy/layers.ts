@@ -54,7 +54,6 @@ const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['commander', ['cli']],
   ['smol-toml', ['node']],
   ['ipfs-unixfs', ['content']],
-  ['@multiformats/murmur3', ['content']],
   ['node:child_process', ['system']],
   ['node:dgram', ['net']],
   ['node:https', ['net']],

@@ -101,7 +101,11 @@ describe('headers', () => {
     block[124] = 0x80
     block.writeUInt32BE(3, 128)
     block.write('folder', 345)
+    // Minus two: a moment before 1970.
+    block.fill(0xff, 136, 148)
+    block[147] = 0xfe
     const result = read(sealed(block))
+    expect(result).toMatchObject({ header: { modifiedAt: { seconds: -2 } } })
     expect(result).toMatchObject({ header: { sizeBytes: 3 * 2 ** 32 } })
     if ('header' in result) expect(Buffer.from(result.header.name).toString()).toBe('folder/a')
   })

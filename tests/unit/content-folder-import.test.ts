@@ -92,18 +92,22 @@ describe('the same trees as ipfs-unixfs-importer makes', () => {
     const names = new Set<string>()
     while (names.size < 5000) names.add(randomName(random, 40))
     const cid = CID.parse('bafkreibngqhl3gaa7daob4i2vccziay2jjlp435cf66vhono7nrvww53ty')
+    const sizeOf = (index: number): number => 100 + (index % 60)
     // The data of a folder takes four bytes in its node.
     let nodeBytes = 4
     let fits = 0
     for (const name of names) {
-      nodeBytes += encode(prepare({ Links: [{ Hash: cid, Name: name, Tsize: 1 }] })).length
+      const link = { Hash: cid, Name: name, Tsize: sizeOf(fits) }
+      nodeBytes += encode(prepare({ Links: [link] })).length
       if (nodeBytes > 262_144) break
       fits += 1
     }
     const types: string[] = []
     for (const count of [fits - 1, fits, fits + 1]) {
-      const tree = [...names].slice(0, count).map((name) => `d/${name}`)
-      const made = tree.map((path) => ({ path, bytes: Buffer.from('x') }))
+      const made = [...names].slice(0, count).map((name, index) => ({
+        path: `d/${name}`,
+        bytes: Buffer.alloc(sizeOf(index)),
+      }))
       const blocks = new MemoryBlocks()
       const root = await importFolder(eachOf(made.map(entryOf)), blocks, plain)
       expect(root.cid.toString(), `${count} names`).toBe(await referenceRoot(made))
@@ -196,19 +200,26 @@ describe('attributes', () => {
       { ...folderEntry(''), mode: 0o700, modifiedAt },
       { ...fileEntry('small', 'x'), mode: 0o4755, modifiedAt },
       { ...fileEntry('large', Buffer.alloc(MEBIBYTE + 1)), mode: 0o600, modifiedAt },
+      { ...fileEntry('empty', ''), mode: 0o644, modifiedAt },
     ]
     const blocks = new MemoryBlocks()
     const root = await importFolder(eachOf(entries()), blocks, asked)
     expect(root.carBodyBytes).toBe(blocks.carBodyBytes(root.cid))
     const found = await Promise.all(
-      ['', 'small', 'large'].map((path) => entryAt(blocks, root.cid, path)),
+      ['', 'small', 'large', 'empty'].map((path) => entryAt(blocks, root.cid, path)),
     )
-    expect(found.map((entry) => entry.unixfs?.mode)).toEqual([0o700, 0o4755, 0o600])
+    expect(found.map((entry) => entry.unixfs?.mode)).toEqual([0o700, 0o4755, 0o600, 0o644])
     for (const entry of found) expect(entry.unixfs?.mtime).toEqual({ secs: -86_400n, nsecs: 5 })
     expect((await readPath(blocks, root.cid, 'small')).toString()).toBe('x')
 
     const without = await importFolder(eachOf(entries()), new MemoryBlocks(), plain)
-    const bare = [fileEntry('small', 'x'), fileEntry('large', Buffer.alloc(MEBIBYTE + 1))]
+    // Of the empty file, the node alone: there is no leaf that anything would lead to.
+    expect(blocks.puts.filter(({ bytes }) => bytes.length === 0)).toEqual([])
+    const bare = [
+      fileEntry('small', 'x'),
+      fileEntry('large', Buffer.alloc(MEBIBYTE + 1)),
+      fileEntry('empty', ''),
+    ]
     const expected = await importFolder(eachOf(bare), new MemoryBlocks(), plain)
     expect(without.cid.toString()).toBe(expected.cid.toString())
   })
@@ -317,7 +328,7 @@ describe('refusals', () => {
     ['no UTF-8', 'CONTENT_PATH_REFUSED', [fileEntry('a\ud800', '')], /UTF-8/],
     ['a long name', 'CONTENT_FOLDER_LIMIT', [fileEntry('ä'.repeat(128), '')], /255 bytes/],
     ['a long path', 'CONTENT_FOLDER_LIMIT', [fileEntry('a/'.repeat(2049), '')], /4096 bytes/],
-    ['depth', 'CONTENT_FOLDER_LIMIT', [folderEntry('a/'.repeat(128).concat('a'))], /128 folders/],
+    ['depth', 'CONTENT_FOLDER_LIMIT', [folderEntry('a/'.repeat(96).concat('a'))], /96 folders/],
     ['no target', 'CONTENT_PATH_REFUSED', [symlinkEntry('a', '')], /to nothing/],
     ['a zero in a target', 'CONTENT_PATH_REFUSED', [symlinkEntry('a', 'b\0')], /zero byte/],
     ['a target in no UTF-8', 'CONTENT_PATH_REFUSED', [symlinkEntry('a', '\udc00')], /UTF-8/],
@@ -368,6 +379,18 @@ describe('refusals', () => {
       expect(error).toMatchObject({ advice: expect.any(String) })
     })
   }
+
+  it('more blocks in all than readers take', async () => {
+    const folder = new FolderImport(new MemoryBlocks(), plain, 20)
+    await folder.add(fileEntry('large', Buffer.alloc(15 * MEBIBYTE)))
+    for (const name of ['a', 'b']) await folder.add(symlinkEntry(name, 'x'))
+    // Sixteen of the large file, two links, and two small files.
+    for (const name of ['c', 'd']) await folder.add(fileEntry(name, 'y'))
+    await expect(folder.add(fileEntry('e', 'y'))).rejects.toMatchObject({
+      code: 'CONTENT_FOLDER_LIMIT',
+      message: expect.stringMatching(/“e” is beyond .* 20 blocks/),
+    })
+  })
 
   it('show hostile paths on one line, shortened', async () => {
     const path = `\u001b[31m\n\u202e${'xxxxxxxxx/'.repeat(30)}..`

@@ -221,6 +221,7 @@ async function openNames(path: string): Promise<Names> {
   // Its types have no 'buffer', which it takes as all of `node:fs` does; see `Names`.
   const options = { encoding: 'buffer' as BufferEncoding, bufferSize: WALK_NAMES_AHEAD }
   const dir: unknown = await opendir(path, options)
+  // Asked for in bytes; see `Names`.
   return dir as Names
 }
 

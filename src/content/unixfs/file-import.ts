@@ -36,6 +36,8 @@ export class FileImport {
   /** Bytes of all files so far. */
   sizeBytes = 0
   carBodyBytes = 0
+  /** Blocks of all files so far, each as often as it occurs. */
+  blocksCount = 0
 
   constructor(sink: ImportSink, options: ImportRootOptions) {
     this.#sink = sink
@@ -76,6 +78,7 @@ export class FileImport {
     for (const block of blocks) {
       await this.#sink.put(block.cid, block.bytes, block.reference)
       this.carBodyBytes += sectionBytes(block.cid, block.bytes.length)
+      this.blocksCount += 1
     }
     this.#count(sizeBytes)
     this.#options.onProgress?.(this.sizeBytes)
@@ -92,6 +95,7 @@ export class FileImport {
       })
       await sink.finish(tree)
       this.carBodyBytes += tree.carBodyBytes
+      this.blocksCount += tree.blocksCount
       this.#count(tree.sizeBytes)
       return { cid: tree.root, dagBytes: tree.dagBytes }
     } catch (error) {

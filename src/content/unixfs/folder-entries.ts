@@ -3,11 +3,10 @@
  * The entries of one folder while it is open. Packed: a million of them must fit beside everything
  * else on a small board, and a CID object alone takes more than all that is held here an entry.
  */
-import { murmur364 } from '@multiformats/murmur3'
 import type { CID } from 'multiformats/cid'
-import { invariant } from '../../base/base.ts'
 import { type Codec, cidOf, DAG_PB, DIGEST_BYTES, RAW } from './cids.ts'
 import { FOLDER_NODE_BYTES_MAX } from './limits.ts'
+import { murmur3 } from './murmur3.ts'
 import { encodeNodeData } from './node-data.ts'
 import type { EntryAttributes } from './source-entry.ts'
 
@@ -102,16 +101,11 @@ export class FolderEntries {
 
   #addHash(name: Uint8Array, index: number): void {
     const hashes = grown(this.#hashes ?? Buffer.alloc(0), (index + 1) * HASH_BYTES)
-    hashes.set(hashOf(name), index * HASH_BYTES)
+    const { high, low } = murmur3(name)
+    hashes.writeUInt32BE(high, index * HASH_BYTES)
+    hashes.writeUInt32BE(low, index * HASH_BYTES + HASH_BYTES / 2)
     this.#hashes = hashes
   }
-}
-
-/** murmur3 in its 64-bit cut, as the specification of UnixFS has it. */
-function hashOf(name: Uint8Array): Uint8Array {
-  const hash = murmur364.encode(name)
-  invariant(hash instanceof Uint8Array, 'murmur3 is computed at once')
-  return hash
 }
 
 function grown(buffer: Buffer<ArrayBuffer>, neededBytes: number): Buffer<ArrayBuffer> {

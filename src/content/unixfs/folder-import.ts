@@ -12,7 +12,7 @@ import { FileImport } from './file-import.ts'
 import { type EntryKind, FolderEntries, type FolderEntry } from './folder-entries.ts'
 import { folderNodes } from './folder-nodes.ts'
 import type { ImportedRoot, ImportRootOptions, ImportSink } from './import-sink.ts'
-import { FOLDER_ENTRIES_MAX } from './limits.ts'
+import { FOLDER_ENTRIES_MAX, IMPORT_BLOCKS_MAX } from './limits.ts'
 import { encodeNodeData } from './node-data.ts'
 import { beyondFolderLimit, entryRepeated } from './refusals.ts'
 import {
@@ -56,15 +56,23 @@ export class FolderImport {
   readonly #sink: ImportSink
   readonly #options: ImportFolderOptions
   readonly #files: FileImport
+  readonly #blocksMax: number
   /** From the root to the folder that the last entry was in. */
   readonly #open: OpenFolder[] = [openFolder('')]
   #foldersCount = 0
   #filesCount = 0
   #symlinksCount = 0
   #nodesCarBytes = 0
+  #nodesCount = 0
 
-  constructor(sink: ImportSink, options: ImportFolderOptions) {
+  /** @param blocksMax lower only in tests: millions take minutes */
+  constructor(
+    sink: ImportSink,
+    options: ImportFolderOptions,
+    blocksMax: number = IMPORT_BLOCKS_MAX,
+  ) {
     this.#sink = sink
+    this.#blocksMax = blocksMax
     this.#options = options
     this.#files = new FileImport(sink, options)
   }
@@ -75,6 +83,9 @@ export class FolderImport {
   }
 
   async add(entry: SourceEntry): Promise<void> {
+    if (this.#files.blocksCount + this.#nodesCount >= this.#blocksMax) {
+      throw beyondFolderLimit(entry.path, 'blocks in all', this.#blocksMax)
+    }
     if (entry.kind === 'folder') return await this.#addFolder(entry.path, entry)
     const names = parseEntryPath(entry.path)
     const name = names.pop() ?? ''
@@ -161,6 +172,7 @@ export class FolderImport {
   async #put(cid: CID, bytes: Uint8Array): Promise<void> {
     await this.#sink.put(cid, bytes)
     this.#nodesCarBytes += sectionBytes(cid, bytes.length)
+    this.#nodesCount += 1
   }
 
   /** Of what the source says, what was asked to be kept. */

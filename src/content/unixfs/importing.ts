@@ -46,6 +46,8 @@ export interface Tree {
 export interface ImportedTree extends Tree {
   /** Bytes of all blocks, duplicates included: dag-pb's `Tsize`. */
   dagBytes: number
+  /** Blocks, duplicates included. */
+  blocksCount: number
 }
 
 /** Where the bytes go while they are hashed. */
@@ -89,6 +91,7 @@ class TreeBuilder {
   readonly #nodes = new Map<string, TreeNode>()
   readonly #layout: FileLayout
   #carBodyBytes = 0
+  #blocksCount = 0
   sizeBytes = 0
 
   constructor(width: number) {
@@ -96,6 +99,7 @@ class TreeBuilder {
       const { digest } = cid.multihash
       this.#nodes.set(Buffer.from(digest).toString('latin1'), { digest, bytes })
       this.#carBodyBytes += sectionBytes(cid, bytes.length)
+      this.#blocksCount += 1
     })
   }
 
@@ -106,6 +110,7 @@ class TreeBuilder {
     if (this.sizeBytes > ITEM_BYTES_MAX) throw tooLarge(this.sizeBytes, ITEM_BYTES_MAX)
     const cid = cidOf(RAW, digest)
     this.#carBodyBytes += sectionBytes(cid, sizeBytes)
+    this.#blocksCount += 1
     this.#layout.addLeaf(cid, sizeBytes)
   }
 
@@ -116,6 +121,7 @@ class TreeBuilder {
       sizeBytes: this.sizeBytes,
       dagBytes,
       carBodyBytes: this.#carBodyBytes,
+      blocksCount: this.#blocksCount,
       leaves: [...this.#leaves.values()],
       nodes: [...this.#nodes.values()],
     }

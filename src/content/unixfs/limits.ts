@@ -24,8 +24,17 @@ export const ENTRY_NAME_BYTES_MAX = 255
 /** Bytes of a whole path: `PATH_MAX` of Linux. */
 export const ENTRY_PATH_BYTES_MAX = 4096
 
-/** Folders within each other, each held in memory while it is open: real trees have some 30. */
-export const FOLDER_DEPTH_MAX = 128
+/**
+ * Folders within each other, each held in memory while it is open. Real trees have some 30; readers
+ * give up at 128 levels, and parts of large folders and files count there as well.
+ */
+export const FOLDER_DEPTH_MAX = 96
+
+/**
+ * Blocks of all that is imported at once, each as often as it occurs: what readers give up at. It
+ * is two million small files, or twice the leaves of the largest file.
+ */
+export const IMPORT_BLOCKS_MAX = 2048 * KIBIBYTE
 
 /** Entries of one folder. They are held until it is complete, at about 150 bytes each. */
 export const FOLDER_ENTRIES_MAX = 1024 * KIBIBYTE
