@@ -64,7 +64,9 @@ class FolderPacker {
       yield* this.#header({ kind: 'folder', path: path === '' ? '.' : path }, stats)
       for (let next = await names.read(); next !== null; next = await names.read()) {
         this.#options.signal.throwIfAborted()
-        yield* this.#entry(join(path, decodeName(next.name, where)))
+        const below = join(path, decodeName(next.name, where))
+        // Most things are files, which tell about themselves once they are open.
+        yield* next.isFile() ? this.#file(below) : this.#entry(below)
       }
     } finally {
       await names.close()
@@ -77,7 +79,7 @@ class FolderPacker {
     if (stats.isDirectory()) {
       yield* this.folder(path)
     } else if (stats.isFile()) {
-      yield* this.#file(path, where)
+      yield* this.#file(path)
     } else if (stats.isSymbolicLink()) {
       const bytes = await readlink(where, 'buffer').catch((cause) => {
         throw explain(where, cause)
@@ -90,7 +92,8 @@ class FolderPacker {
     }
   }
 
-  async *#file(path: string, where: string): AsyncGenerator<Uint8Array, void> {
+  async *#file(path: string): AsyncGenerator<Uint8Array, void> {
+    const where = join(this.#root, path)
     // Not through a link, and without waiting for a writer, should it be a pipe by now.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
     await using handle = await open(where, flags).catch((cause) => {
@@ -170,9 +173,14 @@ class Pieces {
   }
 }
 
+interface Found {
+  name: Uint8Array
+  isFile(): boolean
+}
+
 /** A `Dir` that was asked for names as bytes gives those; its types do not know. */
 interface Names {
-  read(): Promise<{ name: Uint8Array } | null>
+  read(): Promise<Found | null>
   close(): Promise<void>
 }
 

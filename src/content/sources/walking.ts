@@ -49,9 +49,14 @@ export async function* walkFolder(
   yield* new FolderWalk(root, options).entries()
 }
 
+interface Found {
+  name: Uint8Array
+  isFile(): boolean
+}
+
 /** A `Dir` that was asked for names as bytes gives those; its types do not know. */
 interface Names {
-  read(): Promise<{ name: Uint8Array } | null>
+  read(): Promise<Found | null>
   close(): Promise<void>
 }
 
@@ -91,7 +96,9 @@ class FolderWalk {
           await folder.names.close()
           continue
         }
-        yield* this.#entry(join(folder.path, this.#decode(folder.path, next.name)))
+        const path = join(folder.path, this.#decode(folder.path, next.name))
+        // Most things are files, which tell about themselves once they are open.
+        yield* next.isFile() ? this.#file(path) : this.#entry(path)
       }
     } finally {
       // Only what a failure or a consumer that had enough left open.
@@ -160,7 +167,8 @@ class FolderWalk {
     before: BigIntStats,
   ): AsyncGenerator<Uint8Array, void> {
     let readBytes = 0n
-    for (;;) {
+    // What was added to it meanwhile shows in its size, so its end need not be looked for.
+    while (readBytes < before.size) {
       this.#options.signal.throwIfAborted()
       const { bytesRead } = await handle.read(this.#buffer).catch((thrown: unknown) => {
         throw readError(this.#absolute(path), thrown)

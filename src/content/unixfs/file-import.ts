@@ -12,7 +12,7 @@ import { sha256 } from './built-node.ts'
 import { cidOf, RAW } from './cids.ts'
 import { FileLayout } from './file-layout.ts'
 import type { ImportedRoot, ImportRootOptions, ImportSink } from './import-sink.ts'
-import { importBytes } from './importing.ts'
+import { importTree } from './importing.ts'
 import { FILE_NODE_LINKS } from './limits.ts'
 import type { EntryAttributes, FileReference } from './source-entry.ts'
 
@@ -88,16 +88,16 @@ export class FileImport {
   async #addLarge(file: FileToImport, content: AsyncIterable<Uint8Array>): Promise<ImportedFile> {
     const sink = await this.#sink.openFile(file.reference)
     try {
-      const tree = await importBytes(content, sink, {
+      const { tree, dagBytes, blocksCount } = await importTree(content, sink, {
         signal: this.#options.signal,
         attributes: file.attributes,
         onProgress: (receivedBytes) => this.#options.onProgress?.(this.sizeBytes + receivedBytes),
       })
       await sink.finish(tree)
       this.carBodyBytes += tree.carBodyBytes
-      this.blocksCount += tree.blocksCount
+      this.blocksCount += blocksCount
       this.#count(tree.sizeBytes)
-      return { cid: tree.root, dagBytes: tree.dagBytes }
+      return { cid: tree.root, dagBytes }
     } catch (error) {
       // Of two failures the first is the one to tell.
       await sink.abandon().catch(() => {})

@@ -43,7 +43,8 @@ export interface Tree {
 }
 
 /** A tree that was just made, with what the folder around it must know. */
-export interface ImportedTree extends Tree {
+export interface ImportedTree {
+  tree: Tree
   /** Bytes of all blocks, duplicates included: dag-pb's `Tsize`. */
   dagBytes: number
   /** Blocks, duplicates included. */
@@ -72,6 +73,15 @@ export interface ImportOptions {
  * @throws CodedError `CONTENT_TOO_LARGE`, the sink's failure, the source's, or the signal's reason.
  */
 export async function importBytes(
+  source: AsyncIterable<Uint8Array>,
+  sink: ByteSink,
+  options: ImportOptions,
+): Promise<Tree> {
+  return (await importTree(source, sink, options)).tree
+}
+
+/** As {@link importBytes}, for a file that will be part of a folder. */
+export async function importTree(
   source: AsyncIterable<Uint8Array>,
   sink: ByteSink,
   options: ImportOptions,
@@ -116,15 +126,14 @@ class TreeBuilder {
 
   finish(attributes: EntryAttributes | undefined): ImportedTree {
     const { cid: root, dagBytes } = this.#layout.finish(attributes)
-    return {
+    const tree = {
       root,
       sizeBytes: this.sizeBytes,
-      dagBytes,
       carBodyBytes: this.#carBodyBytes,
-      blocksCount: this.#blocksCount,
       leaves: [...this.#leaves.values()],
       nodes: [...this.#nodes.values()],
     }
+    return { tree, dagBytes, blocksCount: this.#blocksCount }
   }
 }
 
