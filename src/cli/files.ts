@@ -94,7 +94,8 @@ async function placeNew(temporary: string, path: string): Promise<void> {
   }
 }
 
-function explain(path: string, cause: unknown): unknown {
+/** A failure of the file system, in words; what is no such failure comes back as it is. */
+export function explain(path: string, cause: unknown): unknown {
   switch (errorCode(cause)) {
     case 'ENOENT':
     case 'ENOTDIR':

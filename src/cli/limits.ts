@@ -18,3 +18,9 @@ export const CELL_LENGTH_MAX = 60
 
 /** Columns of a terminal that does not tell. */
 export const COLUMNS_USUAL = 80
+
+/** Bytes of an archive that are sent at once: headers and small files share a piece. */
+export const TAR_PIECE_BYTES = 256 * 1024
+
+/** Names of a folder that are read ahead; a folder of a million is never held whole. */
+export const FOLDER_NAMES_AHEAD = 64

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** UnixFS: content ids, nodes, paths, folders and files of whole items, and the profile we build by. */
+/**
+ * UnixFS: content ids, the reading of whole items that any IPFS software made (nodes, paths, folders,
+ * files, walks), and the building of items by the profile `unixfs-v1-2025`.
+ */
 export * from './cids.ts'
 export * from './dag.ts'
 export type { FolderLink, NodeExtras } from './entries.ts'
+export { importOneFile } from './file-import.ts'
+export { importFolder } from './folder-import.ts'
+export type * from './import-sink.ts'
 export * from './importing.ts'
 export * from './listing.ts'
 export * from './node.ts'
 export * from './ports.ts'
+export { pathRefused, shownPath } from './refusals.ts'
 export * from './resolving.ts'
 export {
   checkShard,
@@ -15,6 +22,8 @@ export {
   type ShardNode,
   type ShardPlace,
 } from './shards.ts'
+export type { EntryAttributes, FileReference, SourceEntry } from './source-entry.ts'
+export { parseEntryPath } from './source-entry.ts'
 export * from './spans.ts'
 export type { ModifiedAt } from './unixfs-data.ts'
 export * from './walk-limits.ts'
