@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What folders and their shards have in common: entries with names. Pure. */
 import type { CID } from 'multiformats/cid'
+import type { UnixTime } from '../../base/base.ts'
 import { unsupportedItem } from '../errors.ts'
 import type { BlockName } from './cids.ts'
-import type { ModifiedAt } from './unixfs-data.ts'
 
 /** What a publisher may have kept of the file system; most do not. */
 export interface NodeExtras {
   /** Permissions as `chmod` takes them. */
   mode: number | undefined
-  modifiedAt: ModifiedAt | undefined
+  /** By the publisher's clock. */
+  modifiedAt: UnixTime | undefined
 }
 
 export interface FolderLink {

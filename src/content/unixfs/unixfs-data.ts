@@ -4,18 +4,12 @@
  * because ipfs-unixfs drops the hash of shards and the size of files, and takes a node that does not
  * say what it is for a file. Pure.
  */
+import type { UnixTime } from '../../base/base.ts'
 
 /** The types of the specification; metadata (3) was never used. */
 export type UnixfsType = 'raw' | 'folder' | 'file' | 'metadata' | 'symlink' | 'shard'
 
 const TYPES: readonly UnixfsType[] = ['raw', 'folder', 'file', 'metadata', 'symlink', 'shard']
-
-/** When a file was changed last, by its publisher's clock. */
-export interface ModifiedAt {
-  /** Since 1970; may be negative. */
-  seconds: number
-  nanoseconds: number
-}
 
 export interface UnixfsData {
   type: UnixfsType
@@ -29,7 +23,7 @@ export interface UnixfsData {
   fanout: number | undefined
   /** Permissions as `chmod` takes them: the low 12 bits. */
   mode: number | undefined
-  modifiedAt: ModifiedAt | undefined
+  modifiedAt: UnixTime | undefined
 }
 
 const VARINT = 0
@@ -52,7 +46,7 @@ export function parseUnixfsData(bytes: Uint8Array): UnixfsData | undefined {
   let type: UnixfsType | undefined
   let data: Uint8Array = EMPTY
   const numbers = new Map<number, number>()
-  let modifiedAt: ModifiedAt | undefined
+  let modifiedAt: UnixTime | undefined
   while (fields.next()) {
     if (fields.number === 1 && fields.wire === VARINT) type = TYPES[fields.value]
     else if (fields.number === 2 && fields.wire === BYTES) data = fields.bytes
@@ -93,7 +87,7 @@ function parsePacked(bytes: Uint8Array, numbers: number[]): boolean {
   return true
 }
 
-function parseTime(bytes: Uint8Array): ModifiedAt | undefined {
+function parseTime(bytes: Uint8Array): UnixTime | undefined {
   const fields = new Fields(bytes)
   let seconds: number | undefined
   let nanoseconds = 0

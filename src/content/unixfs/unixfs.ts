@@ -25,6 +25,5 @@ export {
 export type { EntryAttributes, FileReference, SourceEntry } from './source-entry.ts'
 export { parseEntryPath } from './source-entry.ts'
 export * from './spans.ts'
-export type { ModifiedAt } from './unixfs-data.ts'
 export * from './walk-limits.ts'
 export * from './walking.ts'
