@@ -270,6 +270,23 @@ describe('a CAR from its middle', () => {
     }
   })
 
+  it('is the tail of a range as well, where subtrees are not the same everywhere', async () => {
+    const same = Buffer.concat(Array.from({ length: 4 }, () => Buffer.alloc(4, 'abcd')))
+    const { root, blocks } = await importDag(new Map([['x', Buffer.concat([same, same, same])]]), {
+      chunker: fixedSize({ chunkSize: 4 }),
+      layout: balanced({ maxChildrenPerNode: 2 }),
+      wrapWithDirectory: true,
+    })
+    for (const from of [1, 5, 13]) {
+      const selection = { ...EVERYTHING, range: { from, to: undefined } }
+      const whole = await carOfDag({ root, blocks }, selection, ['x'])
+      for (let skipBytes = 0; skipBytes <= whole.length; skipBytes += 5) {
+        const tail = await carOfDag({ root, blocks }, { ...selection, skipBytes }, ['x'])
+        expect(tail.equals(whole.subarray(skipBytes)), `${from} at ${skipBytes}`).toBe(true)
+      }
+    }
+  })
+
   it('looks at no leaf before it, and reads no repeated subtree twice', async () => {
     const leaf = new SeededRandom(7).bytes(64)
     const same = Buffer.concat(Array.from({ length: 16 }, () => leaf))

@@ -324,6 +324,16 @@ describe('an item', () => {
   })
 })
 
+describe('a store with an item that contradicts itself', () => {
+  it('sends none of what does not fit, and goes on with none of it', async () => {
+    const blocks = blocksIn(shortFile, hello)
+    const sent = carOfDag({ root: shortFile.cid, blocks }, { scope: 'all', dups: true })
+    expect(await sent.catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
+    const reader = new DagReader(shortFile.cid, new KeepingSink(), { dups: true })
+    expect(await reader.replay(blocks.source).catch(errorCode)).toBe('CONTENT_UNSUPPORTED')
+  })
+})
+
 describe('whoever waits', () => {
   it('can be told to stop', async () => {
     const blocks: MemoryBlocks = blocksIn(folder, pair, hello, world)
