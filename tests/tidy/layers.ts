@@ -56,6 +56,8 @@ const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['ipfs-unixfs', ['content']],
   ['ipfs-unixfs-importer', ['content']],
   ['ipfs-unixfs-exporter', ['content']],
+  // BLAKE3, which deny lists may use and node:crypto does not know.
+  ['@noble/hashes', ['content']],
   ['node:child_process', ['system']],
   ['node:dgram', ['net']],
   ['node:https', ['net']],
