@@ -62,6 +62,7 @@ export { machineDisk } from './blocks/blocks.ts'
 export * from './config.ts'
 export type { ContentNetwork, PeerRequests } from './fetching/fetching.ts'
 export type { Item, ItemTotals, Visibility } from './item.ts'
+export * from './refusals/refusals.ts'
 
 /** The tables of this room, for {@link openDatabase}. */
 export function contentMigrations(): MigrationFolder {
