@@ -20,6 +20,7 @@ import {
   statusCommand,
 } from './node-commands.ts'
 import { type CliIo, Output, StdoutClosed } from './output.ts'
+import { addRefusalCommands } from './refusal-commands.ts'
 import { createUnixTransport } from './unix-transport.ts'
 
 export type { CheckedConfig, CliInjected, StartOptions } from './context.ts'
@@ -48,6 +49,7 @@ export async function runCli(
   describeProgram(program, io, injected)
   addNodeCommands(program, run)
   addItemCommands(program, run)
+  addRefusalCommands(program, run)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode

@@ -45,6 +45,8 @@ const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   404: EXIT.notAvailable,
   405: EXIT.refused,
   409: EXIT.refused,
+  410: EXIT.refused,
+  451: EXIT.refused,
   502: EXIT.notAvailable,
   503: EXIT.notAvailable,
   504: EXIT.notAvailable,
