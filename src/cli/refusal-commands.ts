@@ -123,5 +123,6 @@ async function denylistsCommand(
 
 function stateOf({ fault, problemsCount }: DenylistFacts): string {
   if (fault !== null) return `broken: ${plain(fault)}`
-  return problemsCount === 0 ? 'fine' : `${problemsCount} lines not understood`
+  if (problemsCount === 0) return 'fine'
+  return `${problemsCount} ${problemsCount === 1 ? 'line' : 'lines'} not understood`
 }

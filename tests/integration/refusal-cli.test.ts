@@ -94,7 +94,7 @@ describe('denylist', () => {
       { ...good, path: '/x/b.deny', name: '', problemsCount: 0, problems: [], fault: 'It broke.' },
     ]
     const { stdout } = await cli('denylist', 'reread')
-    expect(stdout).toContain('1 lines not understood')
+    expect(stdout).toContain('1 line not understood')
     expect(stdout).toContain('/x/a.deny:7: a rule of a kind')
     expect(stdout).toContain('broken: It broke.')
     expect(node.refusals.rereads).toBe(1)

@@ -199,6 +199,17 @@ describe('sorted rules', () => {
     await file.close()
     expect(lines).toEqual(Array.from({ length: 5000 }, (_, index) => index + 1))
   })
+
+  it('gives a key on the border of two parts to one of them', async () => {
+    const folder = await tempFolder()
+    const file = await machineDisk.create(join(folder, 'scratch'))
+    const spool = new RuleSpool(file, 100)
+    for (let line = 1; line <= 150; line++) spool.add(new Uint8Array(12).fill(0x80, 0, 1), line)
+    let count = 0
+    for await (const run of spool.runs()) count += run.count
+    await file.close()
+    expect(count).toBe(150)
+  })
 })
 
 describe('subscribed lists', () => {
@@ -325,10 +336,17 @@ describe('subscribed lists', () => {
     const { refusals, write } = await startRefusals()
     await write(
       'a.deny',
-      [`/ipfs/${ONE}`, `!/ipfs/${ONE}`, `/ipfs/${TWO}/x*`, `!/ipfs/${TWO}/x/y`].join('\n'),
+      [
+        `/ipfs/${ONE}`,
+        `/ipfs/${ONE}/below`,
+        `!/ipfs/${ONE}`,
+        `/ipfs/${TWO}/x*`,
+        `!/ipfs/${TWO}/x/y`,
+      ].join('\n'),
     )
     await refusals.rereadLists()
     expect(refusals.check({ cid: ONE })).toBeUndefined()
+    expect(refusals.check({ cid: ONE, path: 'below' })).toBeDefined()
     expect(refusals.check({ cid: TWO, path: 'x/z' })).toBeDefined()
     expect(refusals.check({ cid: TWO, path: 'x/y' })).toBeUndefined()
     await write('b.deny', `/ipfs/${ONE}\n/ipfs/${TWO}\n`)
@@ -369,6 +387,7 @@ describe('subscribed lists', () => {
     expect(refusals.denylists()).toMatchObject([{ rulesCount: 0, fault: 'EIO' }])
     readsLeft = 1000
     await refusals.rereadLists()
+    expect(refusals.denylists()).toMatchObject([{ rulesCount: 3000, fault: undefined }])
     await write('own.deny', many(3000))
     await refusals.rereadLists()
     expect(refusals.denylists()).toMatchObject([{ rulesCount: 3000, fault: undefined }])

@@ -2,7 +2,7 @@
 /** Blocks, forgetting, withdrawals and their forgeries; and that no spelling of a CID gets by. */
 
 import { createHash } from 'node:crypto'
-import { encode } from '@ipld/dag-cbor'
+import { decode, encode } from '@ipld/dag-cbor'
 import { base16 } from 'multiformats/bases/base16'
 import { base32upper } from 'multiformats/bases/base32'
 import { base36 } from 'multiformats/bases/base36'
@@ -66,6 +66,9 @@ describe('the blocks of the owner', () => {
     expect(refusals.unblock(CID.createV1(0x70, ONE.multihash))).toMatchObject({ kind: 'forgotten' })
     expect(refusals.check({ cid: ONE })).toBeUndefined()
     expect(() => refusals.unblock(ONE)).toThrow(/no such block/)
+    // Forgotten as well, what a law forbids is still that.
+    refusals.block(TWO, { kind: 'forgotten', reason: '' })
+    expect(refusals.check({ cid: TWO })).toMatchObject({ status: 451, note: 'a letter' })
   })
 
   it('never tell strangers the note', async () => {
@@ -207,6 +210,9 @@ describe('publications and withdrawals', () => {
     }
     const surplus = Buffer.concat([withdrawal.bytes, Uint8Array.of(0)])
     expect(parseWithdrawal(surplus, CITY).verdict).toBe('reject')
+    const fields: Record<string, unknown> = decode(withdrawal.bytes)
+    expect(parseWithdrawal(encode(fields), CITY).verdict).toBe('accept')
+    expect(parseWithdrawal(encode({ ...fields, more: 1 }), CITY).verdict).toBe('reject')
     expect(parseWithdrawal(new Uint8Array(513), CITY).verdict).toBe('reject')
     for (const value of [null, 1, [], {}, { v: 1 }, { v: 2, root: ONE }, 'text']) {
       expect(parseWithdrawal(encode(value), CITY).verdict).toBe('reject')
@@ -258,7 +264,8 @@ describe('publications and withdrawals', () => {
     const anew = signPublication({ root: ONE, sequence: 3, title: 'Again' }, CITY, ALICE)
     expect(refusals.notePublication(anew, { isShared: true })).toBe(true)
     expect(refusals.check({ cid: ONE })).toBeUndefined()
-    // And now the withdrawal before it is the older one.
+    // And now what came before it is older, both of it.
+    expect(refusals.notePublication(publication, { isShared: true })).toBe(false)
     expect(refusals.learnWithdrawal(withdrawal)).toBe(false)
     expect(refusals.check({ cid: ONE })).toBeUndefined()
   })

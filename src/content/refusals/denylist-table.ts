@@ -124,7 +124,7 @@ export class DenyListTable {
   /** Puts a filled version in the place of the one before it. */
   putInForce(version: number, path: string, list: NewList): void {
     this.#database.transaction(() => {
-      this.withdraw(path)
+      this.putOutOfForce(path)
       this.#database
         .prepare<never, [string, number, number, string, number]>(
           `UPDATE content_denylists
@@ -136,7 +136,7 @@ export class DenyListTable {
   }
 
   /** The list of that file is no longer asked. */
-  withdraw(path: string): void {
+  putOutOfForce(path: string): void {
     this.#database
       .prepare<never, [string]>('UPDATE content_denylists SET is_in_force = 0 WHERE path = ?')
       .run(path)

@@ -104,6 +104,11 @@ export class DenyLists {
     return this.#find({ keys, aboveKeys: [], topKey: keyOfText(nameText(name, '')), path })
   }
 
+  /** Of all lists in force. */
+  get rulesCount(): number {
+    return this.#lists.reduce((sum, list) => sum + list.rulesCount, 0)
+  }
+
   facts(): readonly DenyListFacts[] {
     const paths = new Set([...this.#lists.map(({ path }) => path), ...this.#faults.keys()])
     return [...paths].map((path) => {
@@ -177,7 +182,7 @@ export class DenyLists {
     for (const { path } of this.#lists) {
       if (wanted.some((entry) => entry.path === path)) continue
       log.info('a deny list is no longer subscribed to', { path })
-      table.withdraw(path)
+      table.putOutOfForce(path)
     }
     this.#refresh()
     for (const { path, facts, fault } of wanted) {
@@ -201,8 +206,7 @@ export class DenyLists {
       this.#faults.delete(path)
       return
     }
-    const others = this.#lists.filter((list) => list !== held)
-    const rulesMax = RULES_MAX - others.reduce((sum, list) => sum + list.rulesCount, 0)
+    const rulesMax = RULES_MAX - this.rulesCount + (held?.rulesCount ?? 0)
     const { scratchPath } = this.#options
     try {
       const { list, problems } = await importList(this.#deps, file, {

@@ -44,12 +44,17 @@ export class LocalBlocks {
     return row === undefined ? undefined : blockOf(row)
   }
 
-  /** A block that is there already gets the new kind and reason. */
+  /**
+   * A block that is there already gets the new kind and reason; but what a law forbids stays so
+   * when it is forgotten as well.
+   */
   add(cid: CID, kind: BlockKind, reason: string): LocalBlock {
     if (isEmptyContent(cid.multihash.bytes)) throw emptyContent()
     const isTidy = !/[\p{C}\p{Zl}\p{Zp}]/u.test(reason)
     if (!isTidy || Buffer.byteLength(reason) > REASON_BYTES_MAX) throw badReason()
-    if (this.count() >= BLOCKS_MAX) throw tooManyBlocks()
+    const held = this.get(cid.multihash.bytes)
+    if (held?.kind === 'legal' && kind === 'forgotten') return held
+    if (held === undefined && this.count() >= BLOCKS_MAX) throw tooManyBlocks()
     const block = { cid: cid.toString(), kind, reason, sinceMs: Math.round(this.#clock.wallMs()) }
     this.#database
       .prepare<never, [Uint8Array, string, BlockKind, string, number]>(

@@ -110,6 +110,11 @@ export class Refusals implements Service {
         scratchPath: join(options.folder, ...SCRATCH_PATH),
       },
     )
+    deps.metrics.observedGauge(
+      'citynode_content_denylist_rules',
+      'Rules of deny lists in force.',
+      () => this.#lists.rulesCount,
+    )
     this.#refused = deps.metrics.counter(
       'citynode_content_refused_total',
       'Times that something was refused, by what refused it.',
