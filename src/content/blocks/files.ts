@@ -4,7 +4,7 @@
  * being written and not acknowledged: emptied at every start. A name appears in `files/` only after
  * its bytes are on the disk.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { diskError } from '../errors.ts'
 import { START_PARALLEL_MAX } from '../limits.ts'
@@ -37,6 +37,7 @@ export class Files {
       for (const name of await this.#disk.list(this.#incoming)) {
         await this.#disk.remove(join(this.#incoming, name))
       }
+      await this.#disk.syncFolder(dirname(this.#folder))
       await this.#disk.syncFolder(this.#folder)
     } catch (thrown) {
       throw diskError(thrown)
