@@ -16,8 +16,9 @@ import {
 } from '../integration/content-support.ts'
 import { type DiskFault, SimulatedDisk } from '../support/simulated-disk.ts'
 import { type Remains, Run, type StartOptions } from './crash-support.ts'
+import { KEPT, promised } from './today.ts'
 
-const KEPT = bytesOf(1, 2 * MEBIBYTE + 100)
+const HELD = bytesOf(1, 2 * MEBIBYTE + 100)
 const OTHER = bytesOf(2, 3 * MEBIBYTE)
 const own = { name: 'notes.txt', visibility: 'public', signal: never } as const
 
@@ -69,7 +70,7 @@ describe.each(Object.entries(arrivals))('while bytes come in by %s, the disk', (
     '%s: %s, nothing is lost, and it works when the disk does',
     async (_w, code, fault) => {
       const run = await start()
-      const kept = await run.content.add(inPieces(KEPT), own)
+      const kept = await run.content.add(inPieces(HELD), own)
       run.disk.fail(fault)
       await expect(arrive(run)).rejects.toMatchObject({ code })
       expect(run.content.list()).toEqual([kept])
@@ -79,15 +80,15 @@ describe.each(Object.entries(arrivals))('while bytes come in by %s, the disk', (
 
       // What a failed sync left behind must not be taken for saved by the one that went well.
       const again = await start(await run.cut({ isDatabaseBroken: false }))
-      expect((await bytesIn(again, kept.cid)).equals(KEPT)).toBe(true)
+      expect((await bytesIn(again, kept.cid)).equals(HELD)).toBe(true)
       expect((await bytesIn(again, cid)).equals(OTHER)).toBe(true)
     },
   )
 
   it('has no room for them: STORE_FULL, and the room that was taken is free again', async () => {
     const run = await start()
-    const kept = await run.content.add(inPieces(KEPT), own)
-    run.disk.setCapacity(KEPT.length + 2 * MEBIBYTE)
+    const kept = await run.content.add(inPieces(HELD), own)
+    run.disk.setCapacity(HELD.length + 2 * MEBIBYTE)
     const freeBytes = await run.disk.freeBytes('/')
     await expect(arrive(run)).rejects.toMatchObject({ code: 'STORE_FULL' })
     expect(await run.disk.freeBytes('/')).toBe(freeBytes)
@@ -99,74 +100,72 @@ describe.each(Object.entries(arrivals))('while bytes come in by %s, the disk', (
 
   it('is read-only: STORE_READ_ONLY, and what is there is read and served', async () => {
     const before = await start()
-    const kept = await before.content.add(inPieces(KEPT), own)
+    const kept = await before.content.add(inPieces(HELD), own)
     const remains = await before.stop()
     remains.disk.setReadOnly(true)
     const run = await start(remains)
     await expect(arrive(run)).rejects.toMatchObject({ code: 'STORE_READ_ONLY' })
     expect(run.content.list()).toEqual([kept])
-    expect((await bytesIn(run, kept.cid)).equals(KEPT)).toBe(true)
-    expect((await run.gatewayBytes(kept.cid))?.equals(KEPT)).toBe(true)
+    expect((await bytesIn(run, kept.cid)).equals(HELD)).toBe(true)
+    expect((await run.gatewayBytes(kept.cid))?.equals(HELD)).toBe(true)
   })
 })
 
-// Fails today: only what fails after the new file was made is told. Then it is `it`.
-it.fails('says in its health that the disk is full, when not even a file could be made', async () => {
-  const run = await start()
-  run.disk.fail({ call: 'create', code: 'ENOSPC' })
-  await expect(arrivals.add(run)).rejects.toMatchObject({ code: 'STORE_FULL' })
-  expect(codes(run)).toEqual(['CONTENT_STORE_FULL'])
-})
+it('says in its health that the disk is full, when not even a file could be made', () =>
+  promised(KEPT.diskFailuresAreTold, async () => {
+    const run = await start()
+    run.disk.fail({ call: 'create', code: 'ENOSPC' })
+    await expect(arrivals.add(run)).rejects.toMatchObject({ code: 'STORE_FULL' })
+    expect(codes(run)).toEqual(['CONTENT_STORE_FULL'])
+  }))
 
-// Fails today: what the disk says is passed on as it is. Then it is `it`.
-it.fails('says that the disk fails when it cannot read an item, and reads it when it can', async () => {
-  const run = await start()
-  const { cid } = await run.content.add(inPieces(KEPT), own)
-  run.disk.fail({ call: 'read', code: 'EIO' })
-  await expect(bytesIn(run, cid).then(({ length }) => length)).rejects.toMatchObject({
-    code: 'STORE_DISK_ERROR',
-  })
-  expect((await bytesIn(run, cid)).equals(KEPT)).toBe(true)
-})
+it('says that the disk fails when it cannot read an item, and reads it when it can', () =>
+  promised(KEPT.diskFailuresAreTold, async () => {
+    const run = await start()
+    const { cid } = await run.content.add(inPieces(HELD), own)
+    run.disk.fail({ call: 'read', code: 'EIO' })
+    await expect(bytesIn(run, cid)).rejects.toMatchObject({ code: 'STORE_DISK_ERROR' })
+    expect((await bytesIn(run, cid)).equals(HELD)).toBe(true)
+  }))
 
 describe('a bit that turned over on the disk', () => {
-  /** Every file that holds bytes of the item: one bit of each, in the midst. */
+  /** One bit in the midst of every file that holds the bytes of the item. */
   async function rotten(): Promise<{ run: Run; cid: CID }> {
     const run = await start()
-    const { cid } = await run.content.add(inPieces(KEPT), own)
-    const large = run.disk.files().filter((path) => run.disk.bytesOf(path).length >= KEPT.length)
-    expect(large.length).toBeGreaterThan(0)
-    for (const path of large) run.disk.rot(path, KEPT.length * 4)
+    const { cid } = await run.content.add(inPieces(HELD), own)
+    const large = run.disk.files().filter((path) => run.disk.bytesOf(path).length >= HELD.length)
+    if (large.length === 0) throw new Error('no file holds the item: look for its blocks elsewhere')
+    for (const path of large) run.disk.rot(path, HELD.length * 4)
     return { run, cid }
   }
 
-  // Both fail today: bytes are read back without a look at their hashes. Then they are `it`.
-  it.fails('reaches nobody: what is served is right or cut off', async () => {
-    const { run, cid } = await rotten()
-    const served = await run.gatewayBytes(cid).catch((thrown: unknown) => {
-      // Cut off: what we want. A block that is not what its id says is not.
-      if (asError(thrown).name === 'AssertionError') throw thrown
-      return undefined
-    })
-    expect(served === undefined || served.equals(KEPT)).toBe(true)
-  })
+  it('reaches nobody: what is served is right or cut off', () =>
+    promised(KEPT.readsAreChecked, async () => {
+      const { run, cid } = await rotten()
+      const served = await run.gatewayBytes(cid).catch((thrown: unknown) => {
+        // Cut off: what we want. A block that is not what its id says is not.
+        if (asError(thrown).name === 'AssertionError') throw thrown
+        return undefined
+      })
+      expect(served === undefined || served.equals(HELD)).toBe(true)
+    }))
 
-  it.fails('is told to the owner who reads it, and mended by adding it again', async () => {
-    const { run, cid } = await rotten()
-    await expect(bytesIn(run, cid).then(({ length }) => length)).rejects.toMatchObject({
-      code: 'CONTENT_DAMAGED',
-    })
-    expect(codes(run)).toEqual(['CONTENT_FILES_MISSING'])
-    await run.content.add(inPieces(KEPT), own)
-    expect(codes(run)).toEqual([])
-    expect((await bytesIn(run, cid)).equals(KEPT)).toBe(true)
-  })
+  it('is told to the owner who reads it, and mended by adding it again', () =>
+    promised(KEPT.readsAreChecked, async () => {
+      const { run, cid } = await rotten()
+      const reading = bytesIn(run, cid).then(({ length }) => length)
+      await expect(reading).rejects.toMatchObject({ code: 'CONTENT_DAMAGED' })
+      expect(codes(run)).toEqual(['CONTENT_FILES_MISSING'])
+      await run.content.add(inPieces(HELD), own)
+      expect(codes(run)).toEqual([])
+      expect((await bytesIn(run, cid)).equals(HELD)).toBe(true)
+    }))
 })
 
 it('keeps its order when the clock says 1970, and again after it has jumped', async () => {
   const clock = new VirtualClock(0)
   const run = await start({}, { clock })
-  const first = await run.content.add(inPieces(KEPT), own)
+  const first = await run.content.add(inPieces(HELD), own)
   clock.setWallMs(1_800_000_000_000)
   const second = await run.content.add(inPieces(OTHER), own)
   const remains = await run.cut({ isDatabaseBroken: false })
@@ -178,5 +177,5 @@ it('keeps its order when the clock says 1970, and again after it has jumped', as
   ])
   expect(second.sequence).toBeGreaterThan(first.sequence)
   expect(third.sequence).toBeGreaterThan(second.sequence)
-  expect((await bytesIn(again, first.cid)).equals(KEPT)).toBe(true)
+  expect((await bytesIn(again, first.cid)).equals(HELD)).toBe(true)
 })
