@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The built program under test. */
+import { cpSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 
@@ -10,6 +11,16 @@ export function builtProgram(): readonly [node: string, ...rest: string[]] {
   const [node, ...rest] = command
   if (node === undefined) throw new Error('start this with: npm run bench -- NAME')
   return [node, ...rest]
+}
+
+/** A copy of the whole build: who runs from it shares no memory with who runs from the original. */
+export function copyOfProgram(folder: string): readonly [node: string, ...rest: string[]] {
+  const [node, ...rest] = builtProgram()
+  const build = dirname(node)
+  cpSync(build, folder, { recursive: true })
+  const moved = (path: string): string =>
+    path.startsWith(build) ? folder + path.slice(build.length) : path
+  return [moved(node), ...rest.map(moved)]
 }
 
 export async function freePort(): Promise<number> {

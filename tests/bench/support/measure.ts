@@ -52,3 +52,11 @@ export function report(result: Result, rows: readonly (readonly [string, string]
 export function round(value: number, digits = 3): number {
   return Number(value.toFixed(digits))
 }
+
+/** A number after `--name` on the command line. */
+export function numberOption(name: string, otherwise: number): number {
+  const at = process.argv.indexOf(`--${name}`)
+  const value = at === -1 ? otherwise : Number(process.argv[at + 1])
+  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} needs a number`)
+  return value
+}
