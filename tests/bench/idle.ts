@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { copyOfProgram } from './support/built.ts'
-import { cpuSeconds, numberOption, report, round } from './support/measure.ts'
+import { cpuSeconds, memoryKibibytes, numberOption, report, round } from './support/measure.ts'
 import { type BenchNode, connected, NodeClient, startBenchNode } from './support/nodes.ts'
 
 const ITEMS = numberOption('items', 10_000)
@@ -98,7 +98,7 @@ interface Used {
 /** What a process and its children have used. */
 function used(pid: number): Used {
   const own = {
-    pssMiB: kibibytes(`/proc/${pid}/smaps_rollup`, 'Pss') / 1024,
+    pssMiB: memoryKibibytes(pid, 'Pss') / 1024,
     cpuSeconds: cpuSeconds(pid),
     writtenBytes: Number(
       /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0,
@@ -121,16 +121,11 @@ function childrenOf(pid: number): number[] {
   return readFileSync(path, 'utf8').split(' ').filter(Boolean).map(Number)
 }
 
-function kibibytes(path: string, field: string): number {
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(path, 'utf8'))?.[1])
-}
-
 /** Where the memory lies: what is of files (the program itself) and what the node has written. */
 function memoryParts(pid: number): { anonymousMiB: number; fileMiB: number } {
-  const path = `/proc/${pid}/smaps_rollup`
   return {
-    anonymousMiB: round(kibibytes(path, 'Pss_Anon') / 1024, 1),
-    fileMiB: round(kibibytes(path, 'Pss_File') / 1024, 1),
+    anonymousMiB: round(memoryKibibytes(pid, 'Pss_Anon') / 1024, 1),
+    fileMiB: round(memoryKibibytes(pid, 'Pss_File') / 1024, 1),
   }
 }
 

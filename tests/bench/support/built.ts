@@ -13,6 +13,13 @@ export function builtProgram(): readonly [node: string, ...rest: string[]] {
   return [node, ...rest]
 }
 
+/** The environment that the launcher gives it, on top of our own. */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  const told: unknown = JSON.parse(process.env['CITYNODE_ENVIRONMENT'] ?? '{}')
+  // The launcher of the same clone wrote it: names and texts.
+  return { ...process.env, ...(told as Record<string, string>) }
+}
+
 /** A copy of the whole build: who runs from it shares no memory with who runs from the original. */
 export function copyOfProgram(folder: string): readonly [node: string, ...rest: string[]] {
   const [node, ...rest] = builtProgram()

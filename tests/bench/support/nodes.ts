@@ -3,7 +3,7 @@
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { type Daemon, startDaemon, until } from '../../support/daemon.ts'
-import { builtProgram, freePort } from './built.ts'
+import { builtProgram, freePort, programEnvironment } from './built.ts'
 
 const CONNECT_MS_MAX = 60_000
 
@@ -12,6 +12,8 @@ export interface BenchNode {
   pid: number
   /** What another node needs to find it. */
   address: string
+  /** Where it serves items by HTTPS. */
+  contentPort: number
 }
 
 /** Starts a built node that knows only those in `bootstrap`. */
@@ -20,8 +22,10 @@ export async function startBenchNode(
   command: readonly string[] = builtProgram(),
 ): Promise<BenchNode> {
   const port = await freePort()
+  const contentPort = await freePort()
   const daemon = await startDaemon({
     command,
+    environment: programEnvironment(),
     config: [
       '[network]',
       `port = ${port}`,
@@ -30,7 +34,7 @@ export async function startBenchNode(
       'beacon = false',
       'allow_loopback = true',
       `bootstrap = ${JSON.stringify(bootstrap)}`,
-      '[content]\nport = 0',
+      `[content]\nport = ${contentPort}`,
       '[status]\nport = 0',
       '[log]\nlevel = "warn"\n',
     ].join('\n'),
@@ -40,6 +44,7 @@ export async function startBenchNode(
     daemon,
     pid: daemon.pid ?? 0,
     address: `/ip4/127.0.0.1/tcp/${port}/p2p/${body.peerId}`,
+    contentPort,
   }
 }
 
