@@ -5,8 +5,10 @@
  *
  *     citynode.mjs         checks the Node version, then loads app.mjs
  *     app.mjs              src/node/main.ts and everything it imports, bundled
+ *     app.mjs.LEGAL.txt    the licence notices of what is in it
  *     node                 Node 24 (a hard link into node_modules where the file system can)
  *     better_sqlite3.node  SQLite
+ *     compiled/            what V8 made of it; comes with the first run
  *     sql/ public/         the files of every room's folder of that name
  *
  * Made under a temporary name and renamed when complete; same inputs, nothing done. Older builds are
@@ -64,6 +66,11 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
     'The right one lies beside this file (./node), or run \`npm start\` in the clone.')
   process.exitCode = 7
 } else {
+  // What V8 made of the program in an earlier run: a start takes a fifth less time, and 7 MiB less
+  // memory that is never given back. Where it cannot be written or read, everything is as without.
+  var directory = process.getBuiltinModule('node:url').fileURLToPath(
+    new URL('./compiled', import.meta.url))
+  process.getBuiltinModule('node:module').enableCompileCache(directory)
   // Not caught: what main throws ends the process with its stack, as it would without this file.
   import('./app.mjs')
 }
@@ -175,7 +182,8 @@ async function bundle(root, folder) {
       minifyIdentifiers: true,
       keepNames: true,
       plugins: [onlyEnglish],
-      legalComments: 'eof',
+      // Beside it: letters beyond ASCII in a notice would make V8 keep all of it in two bytes each.
+      legalComments: 'external',
       external: EXTERNALS,
       banner: { js: BUNDLE_BANNER },
       logLevel: 'silent',

@@ -37,16 +37,15 @@ try {
 }
 
 async function main(): Promise<void> {
-  const node = await startBenchNode()
-  closing.push(() => node.daemon.stop())
-  console.error(`adding ${ITEMS} items and starting ${NEIGHBOURS} neighbours…`)
-  await addItems(node)
   // On a machine of its own a node shares the pages of its program with nobody.
   const folder = mkdtempSync(join(tmpdir(), 'citynode-bench-idle-'))
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
-  const copy = copyOfProgram(join(folder, 'build'))
+  const node = await startBenchNode([], copyOfProgram(join(folder, 'build')))
+  closing.push(() => node.daemon.stop())
+  console.error(`adding ${ITEMS} items and starting ${NEIGHBOURS} neighbours…`)
+  await addItems(node)
   for (let index = 0; index < NEIGHBOURS; index++) {
-    const neighbour = await startBenchNode([node.address], copy)
+    const neighbour = await startBenchNode([node.address])
     closing.push(() => neighbour.daemon.stop())
   }
   await connected(node, NEIGHBOURS)
