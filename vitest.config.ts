@@ -3,7 +3,10 @@
 import { defineConfig } from 'vitest/config'
 
 /** One project a kind of test, so that `npm test -- --project unit` runs just those. */
-const kinds = ['tidy', 'unit', 'contract', 'integration', 'netns', 'e2e'] as const
+const kinds = ['tidy', 'unit', 'contract', 'integration', 'sim', 'netns', 'e2e'] as const
+
+/** Real programs, or hundreds of restarts in one test. */
+const SLOW: readonly string[] = ['netns', 'e2e', 'sim']
 
 export default defineConfig({
   test: {
@@ -12,7 +15,7 @@ export default defineConfig({
         name: kind,
         include: [`tests/${kind}/**/*.test.ts`],
         environment: 'node',
-        testTimeout: kind === 'netns' || kind === 'e2e' ? 120_000 : 20_000,
+        testTimeout: SLOW.includes(kind) ? 120_000 : 20_000,
         hookTimeout: 120_000,
         fileParallelism: kind !== 'netns',
       },

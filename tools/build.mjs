@@ -3,10 +3,12 @@
  * Builds the program that people run: one folder, `build/<hash of its inputs>/`, that needs nothing
  * outside itself.
  *
- *     citynode.mjs         checks the Node version, then loads app.mjs
+ *     citynode.mjs         checks the Node version, then runs main() of app.mjs
  *     app.mjs              src/node/main.ts and everything it imports, bundled
+ *     app.mjs.LEGAL.txt    the licence notices of what is in it
  *     node                 Node 24 (a hard link into node_modules where the file system can)
  *     better_sqlite3.node  SQLite
+ *     compiled/            what V8 made of it; comes with the first run
  *     sql/ public/         the files of every room's folder of that name
  *
  * Made under a temporary name and renamed when complete; same inputs, nothing done. Older builds are
@@ -64,8 +66,13 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
     'The right one lies beside this file (./node), or run \`npm start\` in the clone.')
   process.exitCode = 7
 } else {
+  // What V8 made of the program in an earlier run: a start takes a fifth less time, and 7 MiB less
+  // memory that is never given back. Where it cannot be written or read, everything is as without.
+  var directory = process.getBuiltinModule('node:url').fileURLToPath(
+    new URL('./compiled', import.meta.url))
+  process.getBuiltinModule('node:module').enableCompileCache(directory)
   // Not caught: what main throws ends the process with its stack, as it would without this file.
-  import('./app.mjs')
+  import('./app.mjs').then((program) => program.main())
 }
 `
 
@@ -171,8 +178,12 @@ async function bundle(root, folder) {
       target: 'node24',
       minifySyntax: true,
       minifyWhitespace: true,
+      // The source stays in memory as long as the program runs: a quarter less of it.
+      minifyIdentifiers: true,
       keepNames: true,
-      legalComments: 'eof',
+      plugins: [onlyEnglish],
+      // Beside it: letters beyond ASCII in a notice would make V8 keep all of it in two bytes each.
+      legalComments: 'external',
       external: EXTERNALS,
       banner: { js: BUNDLE_BANNER },
       logLevel: 'silent',
@@ -180,6 +191,17 @@ async function bundle(root, folder) {
   } catch (error) {
     throw new BuildError(`The program does not build:\n${describeErrors(esbuild, error)}`)
   }
+}
+
+/** zod brings its messages in fifty languages along, for programs that choose one at run time. */
+const onlyEnglish = {
+  name: 'only-english',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'",
+      loader: 'js',
+    }))
+  },
 }
 
 function describeErrors(esbuild, error) {

@@ -27,7 +27,7 @@ const COMMANDS = {
   start: (args) => runProgram(['start', ...args]),
   citynode: (args) => runProgram(args),
   build: async () => {
-    const { folder } = await ensureBuilt({ root: ROOT })
+    const folder = await readyBuild()
     console.log(folder)
   },
   test: async (args) => {
@@ -75,23 +75,41 @@ async function explained(work) {
 }
 
 /**
- * How a build is started, everywhere. A small young generation: a transfer makes thousands of small
- * buffers a second, which die at once but hold memory until the young generation is collected. With
- * V8's default of 16 MiB that was 60 to 90 MiB at the receiving end, with 1 MiB it is 30 to 40. What
- * it costs in CPU differs from run to run: `npm run bench -- transfer`.
+ * How a build is started, everywhere. By itself V8 lets the young generation grow to 16 MiB a half,
+ * and gives nothing back: a node at rest is then 10 MiB larger. With 1 MiB adding a file costs twice
+ * the CPU, with 4 MiB no more than with 16 (`npm run bench -- idle`, `add`).
  */
 function commandOf(folder) {
-  return [join(folder, 'node'), '--max-semi-space-size=1', join(folder, 'citynode.mjs')]
+  return [join(folder, 'node'), '--max-semi-space-size=4', join(folder, 'citynode.mjs')]
+}
+
+/**
+ * By itself the C library gives each thread a heap of its own to take memory from. One for all keeps
+ * a node at rest 2 MiB smaller, and the receiving end of a transfer 10 MiB; that threads now and then
+ * wait for each other does not show in the transfer benchmark. Limits beyond that (a fixed threshold
+ * for mmap) saved another MiB and cost 3 % of a transfer. What the owner has set stays.
+ */
+const PROGRAM_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' }
+
+/** The build, which has run once: then what V8 made of it lies beside it for every later start. */
+async function readyBuild() {
+  const { folder, outcome } = await ensureBuilt({ root: ROOT })
+  if (outcome === 'built') {
+    const [node, ...program] = commandOf(folder)
+    // Its failure is no news: whoever starts it next sees the same, and in full.
+    spawnSync(node, [...program, '--version'], { stdio: 'ignore' })
+  }
+  return folder
 }
 
 async function runProgram(args) {
-  const { folder } = await ensureBuilt({ root: ROOT })
+  const folder = await readyBuild()
   // npm moves to the clone's top; a person means paths from where they stand.
   const startedFrom = process.env.INIT_CWD
   const isNpmScript = ['start', 'citynode'].includes(process.env.npm_lifecycle_event)
   if (isNpmScript && startedFrom && existsSync(startedFrom)) process.chdir(startedFrom)
   const [node, ...program] = commandOf(folder)
-  handOver([...program, ...args], { node })
+  handOver([...program, ...args], { node, environment: PROGRAM_ENVIRONMENT })
 }
 
 async function runBench([name, ...args]) {
@@ -102,9 +120,10 @@ async function runBench([name, ...args]) {
     process.exitCode = EXIT_USAGE
     return
   }
-  const { folder: built } = await ensureBuilt({ root: ROOT })
+  const built = await readyBuild()
   // A benchmark measures the built program and asks here how it is started.
   process.env.CITYNODE_COMMAND = JSON.stringify(commandOf(built))
+  process.env.CITYNODE_ENVIRONMENT = JSON.stringify(PROGRAM_ENVIRONMENT)
   handOver([script, ...args])
 }
 
@@ -153,9 +172,10 @@ async function runCheck(args) {
  * Ends this process in favour of Node 24. Where our own Node can (22.15 and later, so on every start
  * but the first) it becomes the program: no process in between, no memory, no signal to pass on.
  */
-function handOver(args, { node = installedNodePath(ROOT) } = {}) {
+function handOver(args, { node = installedNodePath(ROOT), environment = {} } = {}) {
   // So that whatever starts `node` in turn gets the right one.
-  const env = { ...process.env, PATH: `${binFolders()}${delimiter}${process.env.PATH ?? ''}` }
+  const path = `${binFolders()}${delimiter}${process.env.PATH ?? ''}`
+  const env = { ...environment, ...process.env, PATH: path }
   if (typeof process.execve === 'function') process.execve(node, [node, ...args], env)
   runAsChild(node, args, env)
 }
@@ -200,4 +220,9 @@ function isTerminalsForeground() {
     // No /proc: better a signal twice than never.
     return false
   }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.error('This file is a part of the npm scripts. Start citynode with: npm start')
+  process.exitCode = EXIT_NOT_STARTED
 }

@@ -30,6 +30,7 @@ export type {
   ItemTotals,
   NodeFacts,
 } from './ports.ts'
+export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'
 
 const HTTP_LIMITS = { maxHeaderSize: REQUEST_HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX }
 

@@ -7,6 +7,7 @@ import { itemOf, neighbourOf, type Observed, peerOf, statusOf } from './facts.ts
 import { type HandlerInput, type HttpServer, RawAnswer, streamOf } from './http-server.ts'
 import type { ApiDeps } from './ports.ts'
 import { progressLines } from './progress.ts'
+import { serveRefusals } from './refusal-routes.ts'
 
 export function serveControl(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {
   server.serve(endpoints.status, async () => statusOf(observe()))
@@ -20,6 +21,7 @@ export function serveControl(server: HttpServer, deps: ApiDeps, observe: () => O
   })
   server.serve(endpoints.config, async () => ({ config: deps.config() }))
   serveItems(server, deps)
+  serveRefusals(server, deps)
 }
 
 function serveItems(server: HttpServer, deps: ApiDeps): void {

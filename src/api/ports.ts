@@ -4,6 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { Clock, HealthCondition, Logger, PeerId } from '../base/base.ts'
 import type { PublicStatus, Visibility } from '../contract/contract.ts'
 import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
+import type { ApiRefusals } from './refusal-routes.ts'
 
 export interface NodeFacts {
   peerId: PeerId
@@ -65,6 +66,7 @@ export interface ApiDeps {
   neighbours(): readonly Neighbour[]
   peers(): readonly ConnectedPeer[]
   items: ApiItems
+  refusals: ApiRefusals
   /** The configuration in effect. */
   config(): Readonly<Record<string, unknown>>
   metrics: { render(): Promise<string>; readonly contentType: string }

@@ -3,6 +3,7 @@
  * The ground everything stands on: time, chance, failures, limits, ports and names. Pure: no I/O,
  * no dependency but the `multiformats` vocabulary. Runs in a browser too.
  */
+export * from './edits.ts'
 export * from './errors.ts'
 export * from './events.ts'
 export * from './ids.ts'
@@ -11,5 +12,7 @@ export * from './log.ts'
 export * from './metrics.ts'
 export * from './queues.ts'
 export * from './random.ts'
+export * from './tar-format.ts'
 export * from './time.ts'
 export * from './units.ts'
+export * from './unix-time.ts'

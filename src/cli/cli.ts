@@ -9,6 +9,12 @@ import { asError, CodedError } from '../base/base.ts'
 import { createClient } from '../contract/contract.ts'
 import type { CliInjected, CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
+import {
+  backupCommand,
+  identityShowCommand,
+  identityWordsCommand,
+  restoreCommand,
+} from './identity-commands.ts'
 import { addCommand, getCommand, listCommand, removeCommand } from './item-commands.ts'
 import {
   configCheckCommand,
@@ -20,11 +26,20 @@ import {
   statusCommand,
 } from './node-commands.ts'
 import { type CliIo, Output, StdoutClosed } from './output.ts'
+import { addRefusalCommands } from './refusal-commands.ts'
 import { createUnixTransport } from './unix-transport.ts'
 
-export type { CheckedConfig, CliInjected, StartOptions } from './context.ts'
+export type {
+  BackupFacts,
+  CheckedConfig,
+  CliInjected,
+  IdentityDesk,
+  IdentityFacts,
+  RestoredFacts,
+  StartOptions,
+} from './context.ts'
 export { EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.ts'
-export type { CliIo } from './output.ts'
+export type { CliIo, Keyboard } from './output.ts'
 
 /** The control socket's name in the data folder. */
 export const CONTROL_SOCKET_NAME = 'control.sock'
@@ -48,6 +63,8 @@ export async function runCli(
   describeProgram(program, io, injected)
   addNodeCommands(program, run)
   addItemCommands(program, run)
+  addIdentityCommands(program, run)
+  addRefusalCommands(program, run)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode
@@ -138,6 +155,53 @@ function addItemCommands(program: Command, run: Run): void {
     .command('rm <cid>')
     .description('remove an item from this node')
     .action((cid: string) => run((context) => removeCommand(context, cid)))
+}
+
+function addIdentityCommands(program: Command, run: Run): void {
+  const identity = program.command('identity').description('who this node is')
+  identity
+    .command('show')
+    .description("the node's names, also while it does not run")
+    .action(() => run(identityShowCommand))
+  identity
+    .command('words')
+    .description('print the 24 recovery words: whoever has them can be this node')
+    .option('--yes', 'print them into a file or pipe, too', false)
+    .action((options: { yes: boolean }) =>
+      run((context) => identityWordsCommand(context, { isSure: options.yes })),
+    )
+  program
+    .command('backup <file>')
+    .description("write the node's key and settings to a file, locked with a passphrase")
+    .option('--passphrase-file <file>', 'read the passphrase from it (- is standard input)')
+    .option('--force', 'replace the file if there is one', false)
+    .action((file: string, options: { passphraseFile?: string; force: boolean }) =>
+      run((context) =>
+        backupCommand(context, file, {
+          passphraseFile: options.passphraseFile,
+          mayOverwrite: options.force,
+        }),
+      ),
+    )
+  program
+    .command('restore [file]')
+    .description('bring a node back from its backup or its recovery words (docs/BACKUP.md)')
+    .option('--words', 'from the 24 recovery words, typed or on standard input', false)
+    .option('--key-only', 'leave the settings in the backup', false)
+    .option('--passphrase-file <file>', 'read the passphrase from it (- is standard input)')
+    .action(
+      (
+        file: string | undefined,
+        options: { words: boolean; keyOnly: boolean; passphraseFile?: string },
+      ) =>
+        run((context) =>
+          restoreCommand(context, file, {
+            isFromWords: options.words,
+            isKeyOnly: options.keyOnly,
+            passphraseFile: options.passphraseFile,
+          }),
+        ),
+    )
 }
 
 function contextOf(program: Command, io: CliIo, injected: CliInjected): CommandContext {

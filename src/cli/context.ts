@@ -24,6 +24,49 @@ export interface CheckedConfig {
   effective: Readonly<Record<string, unknown>> | undefined
 }
 
+export interface IdentityFacts {
+  peerId: string
+  did: string
+  /** When the key was made or restored in this data folder. */
+  keyFileWrittenAtMs: number
+}
+
+export interface BackupFacts {
+  peerId: string
+  did: string
+  /** Names of the settings files in it. */
+  settingsFiles: readonly string[]
+  bytes: Uint8Array
+}
+
+export interface RestoredFacts {
+  peerId: string
+  did: string
+  settingsFiles: readonly string[]
+  /** In the backup, but not known to this version, and so not restored. */
+  unknownSettingsFiles: readonly string[]
+}
+
+/** The identity of a data folder, without a running node. All of it throws CodedError. */
+export interface IdentityDesk {
+  /** How many recovery words there are. */
+  readonly wordsCount: number
+  facts(): Promise<IdentityFacts>
+  /** As secret as the key. */
+  words(): Promise<readonly string[]>
+  makeBackup(passphrase: string): Promise<BackupFacts>
+  /** Refuses what a restore would refuse in the end, before anything is asked of the owner. */
+  checkRestorable(): Promise<void>
+  /** The words in a text so far, and what is wrong with some of them. */
+  readWords(text: string): { words: readonly string[]; problems: readonly Problem[] }
+  restoreWords(text: string): Promise<RestoredFacts | { problems: readonly Problem[] }>
+  restoreBackup(
+    bytes: Uint8Array,
+    passphrase: string,
+    options: { isKeyOnly: boolean; signal: AbortSignal },
+  ): Promise<RestoredFacts>
+}
+
 export interface CliInjected {
   version: string
   defaultDataFolder: string
@@ -33,6 +76,10 @@ export interface CliInjected {
     dataFolder: string
     configFile: string | undefined
   }): Promise<CheckedConfig>
+  openIdentityDesk(options: {
+    dataFolder: string
+    configFile: string | undefined
+  }): Promise<IdentityDesk>
 }
 
 export interface CommandContext {

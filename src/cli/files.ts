@@ -3,6 +3,7 @@
 import { constants, createReadStream } from 'node:fs'
 import { access, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { CodedError, errorCode } from '../base/base.ts'
 import { READ_CHUNK_BYTES } from './limits.ts'
 
@@ -30,6 +31,44 @@ export async function openFile(path: string, signal: AbortSignal): Promise<Opene
 }
 
 /**
+ * A small file, whole.
+ * @throws CodedError as {@link openFile}, and `USAGE` for a file of more than `sizeBytesMax`.
+ */
+export async function readSmallFile(
+  path: string,
+  sizeBytesMax: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  try {
+    if ((await stat(path)).isDirectory()) {
+      throw new CodedError('USAGE', `${path} is a folder; name a file in it.`)
+    }
+    return await readSmall(createReadStream(path), { name: path, sizeBytesMax, signal })
+  } catch (cause) {
+    throw explain(path, cause)
+  }
+}
+
+/** A small stream, whole. @throws CodedError `USAGE` for one of more than `sizeBytesMax`. */
+export async function readSmall(
+  stream: Readable,
+  options: { name: string; sizeBytesMax: number; signal: AbortSignal },
+): Promise<Buffer> {
+  const { name, sizeBytesMax, signal } = options
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const chunk of addAbortSignal(signal, stream)) {
+    sizeBytes += chunk.length
+    if (sizeBytes > sizeBytesMax) {
+      const message = `${name} is too large for what it should be: is it the right one?`
+      throw new CodedError('USAGE', message)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/**
  * Before much work is done for it: can there be a file?
  * @throws CodedError `FILE_EXISTS` unless `mayOverwrite`; `USAGE` where a folder is;
  * `FILE_NOT_FOUND` or `FILE_FORBIDDEN` for the folder around it.
@@ -54,20 +93,36 @@ export async function checkTarget(path: string, mayOverwrite: boolean): Promise<
 export async function writeWhole(
   path: string,
   chunks: AsyncIterable<Uint8Array>,
-  options: { mayOverwrite: boolean },
+  options: {
+    mayOverwrite: boolean
+    /** Permission bits, exactly; by default the user's usual ones. */
+    mode?: number
+  },
 ): Promise<void> {
   const folder = await makeFolderBeside(path)
   try {
     const temporary = join(folder, 'part')
-    await using file = await open(temporary, 'wx')
+    await using file = await open(temporary, 'wx', options.mode)
+    if (options.mode !== undefined) await file.chmod(options.mode)
     for await (const chunk of chunks) await file.appendFile(chunk)
     await file.sync()
     if (options.mayOverwrite) await rename(temporary, path)
     else await placeNew(temporary, path)
+    await syncFolder(dirname(path))
   } catch (cause) {
     throw explain(path, cause)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Makes the new name survive a power cut, where the folder lets us. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    await using folder = await open(path, 'r')
+    await folder.sync()
+  } catch {
+    // A folder that may not be read, or a file system that syncs no folders: the file is whole.
   }
 }
 
@@ -94,7 +149,8 @@ async function placeNew(temporary: string, path: string): Promise<void> {
   }
 }
 
-function explain(path: string, cause: unknown): unknown {
+/** A failure of the file system, in words; what is no such failure comes back as it is. */
+export function explain(path: string, cause: unknown): unknown {
   switch (errorCode(cause)) {
     case 'ENOENT':
     case 'ENOTDIR':

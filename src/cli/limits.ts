@@ -18,3 +18,21 @@ export const CELL_LENGTH_MAX = 60
 
 /** Columns of a terminal that does not tell. */
 export const COLUMNS_USUAL = 80
+
+/** Bytes of an archive that are sent at once: headers and small files share a piece. */
+export const TAR_PIECE_BYTES = 256 * 1024
+
+/** Names of a folder that are read ahead; a folder of a million is never held whole. */
+export const FOLDER_NAMES_AHEAD = 64
+
+/** Characters of a new passphrase at least: fewer are guessed, scrypt or not. */
+export const PASSPHRASE_CHARACTERS_MIN = 12
+
+/** Bytes of a passphrase at most, from wherever it comes: a larger file is the wrong one. */
+export const PASSPHRASE_BYTES_MAX = 1_024
+
+/** Bytes of a backup at most; what is larger is another file. */
+export const BACKUP_FILE_BYTES_MAX = 8 * 1024 * 1024
+
+/** Bytes of piped recovery words at most: 24 words, numbered and on lines, have 350. */
+export const WORDS_BYTES_MAX = 4_096

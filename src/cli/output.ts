@@ -4,11 +4,19 @@ import type { Readable, Writable } from 'node:stream'
 import { abortReason, type Clock, CodedError, errorCode } from '../base/base.ts'
 import { CELL_LENGTH_MAX } from './limits.ts'
 
+/** A terminal that somebody types on. */
+export interface Keyboard extends Readable {
+  /** Raw: no echo, and every key arrives at once, Ctrl-C as well. */
+  setRawMode(isRaw: boolean): unknown
+}
+
 /** Where a command reads and writes; nothing here is taken from the process. */
 export interface CliIo {
   stdout: Writable
   stderr: Writable
   stdin: Readable
+  /** The same stream where it is a terminal: somebody can be asked. */
+  keyboard: Keyboard | undefined
   isStdoutTerminal: boolean
   isStderrTerminal: boolean
   /** Of the terminal. */

@@ -23,6 +23,16 @@ export const contentConfigSchema = z
         description: 'How much of the disk stays free: what would go below it is refused.',
         unit: 'bytes',
       }),
+    denylists: z
+      .array(z.string().startsWith('/'))
+      .readonly()
+      .default([])
+      .meta({
+        description:
+          'Deny lists to follow besides those in `content/denylists` of the data folder: files in ' +
+          'the compact format of IPIP-383. None is followed by default.',
+        example: ['/etc/citynode/own.deny'],
+      }),
   })
   .readonly()
   .prefault({})

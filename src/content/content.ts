@@ -3,65 +3,91 @@
  * What a node keeps: items, private or public, added by the owner or fetched from other nodes, each
  * named by the hash of its bytes and served as the IPFS Trustless Gateway does.
  *
- * What holds here: an item is acknowledged only when its bytes and its row survive a power cut; only
- * whole items are ever listed, opened or served; what a peer sends counts only after its hash was
- * checked; private items look to everybody else exactly like items that are not here.
+ * What holds here: an item is acknowledged only when all of it survives a power cut; only whole items
+ * are ever opened or served; what a peer sends counts only after its hash was checked; private items
+ * look to everybody else exactly like items that are not here.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import {
+  asError,
   type Clock,
   CodedError,
   errorCode,
   type HealthCondition,
   type Logger,
   type Metrics,
+  repeat,
   Semaphore,
   type Service,
+  type Timer,
 } from '../base/base.ts'
 import type { Caller, QuestionHandler } from '../net/net.ts'
 import { type MigrationFolder, migrationsFrom } from '../store/store.ts'
-import type { IncomingFile } from './blocks/blocks.ts'
 import {
-  Catalogue,
-  type CatalogueDatabase,
+  type Added,
+  type AddFileOptions,
+  type AddFolderOptions,
+  type AddingDeps,
+  addFile,
+  addFolder,
+  type ProgressListener,
+} from './adding.ts'
+import { adoptFound } from './adopting.ts'
+import {
+  BlockStore,
   type Disk,
-  Files,
+  type IndexDatabase,
+  type ItemChanges,
   machineDisk,
-  Space,
   type StoredItem,
 } from './blocks/blocks.ts'
-import { damaged, notHere } from './errors.ts'
-import type { PeerRequests } from './fetching/fetching.ts'
+import { notHere } from './errors.ts'
+import { type EvictionPolicy, longestUnusedFirst, makeRoom } from './evicting.ts'
 import {
   BadPeers,
   type ContentNetwork,
   encodeHaveReply,
-  fetchItem,
+  Fetcher,
+  type FetchReport,
+  fetchPath,
   HAVE_TOPIC,
+  type PeerRequests,
   parseHaveRequest,
 } from './fetching/fetching.ts'
 import { Gateway } from './gateway/gateway.ts'
-import { checkName, type Item, type ItemTotals, type Visibility } from './item.ts'
-import { kindOf } from './kinds.ts'
+import { conditionsOf } from './health.ts'
+import { checkTexts, type Item, type ItemTotals, type Visibility } from './item.ts'
+import { type ReadRange, readFile } from './library.ts'
 import {
   ADDS_MAX,
-  FETCHES_MAX,
   HAVE_REPLY_BYTES_MAX,
   HAVE_REQUEST_BYTES_MAX,
-  READ_BYTES,
-  UNWRITTEN_BYTES_MAX,
+  HEADROOM_BYTES,
+  NOTE_MS,
+  REPAIR_RETRY_MS,
   WAITING_MAX,
 } from './limits.ts'
 import { type ContentMetrics, createContentMetrics } from './metrics.ts'
-import { canonicalCid, importBytes, isSupported, type Tree } from './unixfs/unixfs.ts'
-import { abortable, enter, SingleFlight } from './waiting.ts'
+import { type RefusalDesk, refusesNothing } from './refusing.ts'
+import { Scrubber } from './scrubbing.ts'
+import {
+  canonicalCid,
+  isSupported,
+  type Resolution,
+  resolvePath,
+  type SourceEntry,
+} from './unixfs/unixfs.ts'
+import { abortable, enter } from './waiting.ts'
 
-export type { Disk, DiskFile } from './blocks/blocks.ts'
+export type { Added, AddFileOptions, AddFolderOptions, ProgressListener } from './adding.ts'
+export type { Disk, DiskFile, ItemChanges } from './blocks/blocks.ts'
 export { machineDisk } from './blocks/blocks.ts'
 export * from './config.ts'
-export type { ContentNetwork, PeerRequests } from './fetching/fetching.ts'
-export type { Item, ItemTotals, Visibility } from './item.ts'
+export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
+export type { Item, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
+export * from './refusals/refusals.ts'
+export type { Resolution, SourceEntry } from './unixfs/unixfs.ts'
 
 /** The tables of this room, for {@link openDatabase}. */
 export function contentMigrations(): MigrationFolder {
@@ -69,7 +95,7 @@ export function contentMigrations(): MigrationFolder {
 }
 
 export interface ContentDeps {
-  database: CatalogueDatabase
+  database: IndexDatabase
   network: ContentNetwork
   requests: PeerRequests
   clock: Clock
@@ -77,6 +103,9 @@ export interface ContentDeps {
   metrics: Metrics
   /** The machine's own unless a test breaks one. */
   disk?: Disk
+  policy?: EvictionPolicy
+  /** What must not be kept, served or told of; nothing unless given. */
+  refusals?: RefusalDesk
 }
 
 export interface ContentOptions {
@@ -86,89 +115,96 @@ export interface ContentOptions {
   storeBytesMax: number
   /** How many bytes of the disk stay free. */
   freeBytesMin: number
-}
-
-export type ProgressListener = (receivedBytes: number, totalBytes: number | undefined) => void
-
-export interface AddOptions {
-  /** For people; empty for none. */
-  name: string
-  visibility: Visibility
-  signal: AbortSignal
-  onProgress?: ProgressListener | undefined
+  /** In how many days everything is checked for bit rot; 0: never. */
+  scrubDays?: number
 }
 
 export interface ItemFetchOptions {
   visibility: Visibility
+  /** Whether it stays whatever else needs room. */
+  isKept?: boolean | undefined
+  /** Names below the CID: only what is there is brought. */
+  path?: readonly string[] | undefined
   signal: AbortSignal
   onProgress?: ProgressListener | undefined
-}
-
-export interface OpenOptions {
-  signal?: AbortSignal | undefined
-  /** First byte; default 0. */
-  start?: number | undefined
-  /** The byte after the last; default the size of the item. */
-  end?: number | undefined
+  /** Told how it went, when it went well. */
+  onReport?: ((report: FetchReport) => void) | undefined
 }
 
 export interface ContentStatistics extends ItemTotals {
   addingCount: number
   fetchingCount: number
   servingCount: number
-  /** Items that cannot be served because their file is missing or damaged. */
+  /** Items that cannot be served because some of their bytes are missing or wrong. */
   brokenCount: number
+  /** Bytes that the store takes on the disk. */
+  storedBytes: number
+  /** Bytes that were checked for bit rot since the start. */
+  checkedBytes: number
   badPeers: ReturnType<BadPeers['list']>
 }
+
+/** A repair changes nothing that was said about an item. */
+const NO_WISHES = { isPublic: false, isKept: false }
 
 export class Content implements Service {
   readonly name = 'content'
   readonly #deps: ContentDeps
+  readonly #disk: Disk
   readonly #metrics: ContentMetrics
-  readonly #catalogue: Catalogue
-  readonly #space: Space
-  readonly #files: Files
+  readonly #store: BlockStore
   readonly #gateway: Gateway
+  readonly #fetcher: Fetcher
+  readonly #scrubber: Scrubber
   readonly #badPeers: BadPeers
-  readonly #flights = new SingleFlight<StoredItem>()
+  readonly #refusals: RefusalDesk
   readonly #addPlaces = new Semaphore({ size: ADDS_MAX, waitingMax: WAITING_MAX })
-  readonly #fetchPlaces = new Semaphore({ size: FETCHES_MAX, waitingMax: WAITING_MAX })
-  /** One change of files and rows at a time: a removal must not meet an arrival halfway. */
-  readonly #changes = new Semaphore({ size: 1, waitingMax: Number.MAX_SAFE_INTEGER })
   readonly #stopping = new AbortController()
   /** Work that must end before the node may stop. */
   readonly #running = new Set<Promise<unknown>>()
+  /** When an item that was damaged may be tried again, by its CID. */
+  readonly #repairs = new Map<string, number>()
+  #notes: Timer | undefined
   #addingCount = 0
   #isFull = false
+  #isRebuilt = false
+  #makingRoom: Promise<boolean> | undefined
 
   constructor(deps: ContentDeps, options: ContentOptions) {
+    const { database, clock, log } = deps
     const disk = deps.disk ?? machineDisk
     this.#deps = deps
-    this.#catalogue = new Catalogue(deps.database)
-    this.#metrics = createContentMetrics(deps.metrics, () => this.#catalogue.totals())
-    const storedBytes = (): number => this.#catalogue.totals().sizeBytes
-    this.#space = new Space({ disk, storedBytes }, options)
-    this.#files = new Files({ disk, space: this.#space }, options)
-    this.#badPeers = new BadPeers(deps.clock)
-    this.#gateway = new Gateway({
-      catalogue: this.#catalogue,
-      files: this.#files,
-      metrics: this.#metrics,
-      clock: deps.clock,
-      log: deps.log,
+    this.#disk = disk
+    const store = new BlockStore({ database, disk, clock, log }, options)
+    this.#store = store
+    this.#metrics = createContentMetrics(deps.metrics, () => store.items.totals())
+    this.#badPeers = new BadPeers(clock)
+    const common = { store, metrics: this.#metrics, clock, log }
+    const { refusals = refusesNothing } = deps
+    this.#refusals = refusals
+    this.#gateway = new Gateway({ ...common, refusals })
+    this.#fetcher = new Fetcher({
+      ...common,
+      network: deps.network,
+      requests: deps.requests,
+      badPeers: this.#badPeers,
+      onFailure: (thrown) => this.#noteFull(thrown),
+      refusals,
     })
+    const onDamage = (items: readonly StoredItem[]): void => {
+      for (const item of items) this.#repairSoon(item)
+    }
+    this.#scrubber = new Scrubber({ store, clock, log, onDamage }, { days: options.scrubDays ?? 0 })
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { log, network } = this.#deps
-    await this.#files.open()
-    const items = this.#catalogue.list()
-    const sizes = new Map(items.map((item) => [item.cid.toString(), item.sizeBytes]))
-    const broken = await this.#files.sweep(sizes, signal)
-    for (const item of items.filter(({ cid }) => broken.has(cid.toString()))) {
-      this.#catalogue.setWhole(item, false)
-      log.error('the file of an item is missing or damaged', { cid: item.cid.toString() })
+    const { log, network, clock } = this.#deps
+    const report = await this.#store.open(signal)
+    this.#isRebuilt = report.isRebuilt
+    for (const { cid, name, missingCount } of report.lost) {
+      log.error('an item is damaged', { cid: cid.toString(), name, missingCount })
     }
+    await adoptFound({ ...this.#addingDeps, disk: this.#disk, log }, report, signal)
     network.answer(
       HAVE_TOPIC,
       {
@@ -178,55 +214,51 @@ export class Content implements Service {
       },
       this.#answerHave,
     )
+    this.#notes = repeat(
+      clock,
+      () => NOTE_MS,
+      () => this.#store.note(),
+    )
+    this.#scrubber.start()
   }
 
   /** Calls off what is under way, and waits until nothing touches the store any more. */
   async stop(): Promise<void> {
     this.#stopping.abort(new CodedError('NODE_STOPPING', 'The node is stopping.'))
+    this.#notes?.cancel()
     this.#gateway.close()
+    await this.#scrubber.stop()
     await Promise.allSettled(this.#running)
+    await this.#store.close()
   }
 
   health(): readonly HealthCondition[] {
-    const conditions: HealthCondition[] = []
-    const { brokenCount } = this.#catalogue
-    if (brokenCount > 0) {
-      conditions.push({
-        code: 'CONTENT_FILES_MISSING',
-        severity: 'error',
-        text: `The files of ${brokenCount} items are missing or damaged; they are not served.`,
-        advice: 'Fetch or add them again (citynode ls shows which), and check the disk or SD card.',
-      })
-    }
-    if (this.#isFull) {
-      conditions.push({
-        code: 'CONTENT_STORE_FULL',
-        severity: 'warning',
-        text: 'There is no space for more items; the last one was refused.',
-        advice: 'Remove items that nobody needs (citynode rm), or give the node a larger disk.',
-      })
-    }
-    return conditions
+    const damaged = this.#store.items.damaged().map(({ name, visibility }) => {
+      return { name, isPublic: visibility === 'public' }
+    })
+    return conditionsOf({ damaged, isFull: this.#isFull, isRebuilt: this.#isRebuilt })
   }
 
   statistics(): ContentStatistics {
     return {
-      ...this.#catalogue.totals(),
+      ...this.#store.items.totals(),
       addingCount: this.#addingCount,
-      fetchingCount: this.#flights.size,
+      fetchingCount: this.#fetcher.count,
       servingCount: this.#gateway.servingCount,
-      brokenCount: this.#catalogue.brokenCount,
+      brokenCount: this.#store.items.damaged().length,
+      storedBytes: this.#store.storedBytes,
+      checkedBytes: this.#scrubber.checkedBytes,
       badPeers: this.#badPeers.list(),
     }
   }
 
   /** Oldest first. */
   list(): readonly Item[] {
-    return this.#catalogue.list()
+    return this.#store.items.list()
   }
 
   totals(): ItemTotals {
-    return this.#catalogue.totals()
+    return this.#store.items.totals()
   }
 
   get(cid: CID): Item | undefined {
@@ -234,61 +266,57 @@ export class Content implements Service {
   }
 
   /**
-   * Keeps the bytes of `source`. The same bytes again are the same item: its name stays, and it
-   * becomes public when that is asked for.
+   * Keeps the bytes of a file. The same bytes again are the same item: its name stays, and it becomes
+   * public when that is asked for.
    * @throws CodedError `CONTENT_BAD_NAME`, `CONTENT_TOO_LARGE`, `CONTENT_BUSY`, `STORE_FULL`,
    *   `STORE_READ_ONLY`, `STORE_DISK_ERROR`; the source's failure; the signal's reason.
    */
-  add(source: AsyncIterable<Uint8Array>, options: AddOptions): Promise<Item> {
-    return this.#run(this.#add(source, options))
+  async add(source: AsyncIterable<Uint8Array>, options: AddFileOptions): Promise<Item> {
+    const added = await this.#adding(options, (signal) =>
+      addFile(this.#addingDeps, abortable(source, signal), { ...options, signal }),
+    )
+    return added.item
   }
 
-  /** What was removed, or undefined when it was not here. Transfers under way still end well. */
-  remove(cid: CID): Promise<Item | undefined> {
-    return this.#run(
-      this.#change(async () => {
-        const item = this.#find(cid)
-        if (item === undefined) return undefined
-        // The row first: a file without a row is removed at the next start, should we die here.
-        this.#catalogue.remove(item)
-        await this.#files.remove(item.cid)
-        this.#isFull = false
-        return item
-      }),
+  /** Keeps a folder with all that is in it. @throws as {@link add}, and for what no folder may have */
+  addFolder(entries: AsyncIterable<SourceEntry>, options: AddFolderOptions): Promise<Added> {
+    return this.#adding(options, (signal) =>
+      addFolder(this.#addingDeps, abortable(entries, signal), { ...options, signal }),
     )
   }
 
-  /** The item with its new visibility, or undefined when it is not here. */
-  setVisibility(cid: CID, visibility: Visibility): Item | undefined {
+  /** What was removed, or undefined when it was not here. */
+  async remove(cid: CID): Promise<Item | undefined> {
     const item = this.#find(cid)
-    return item === undefined ? undefined : this.#catalogue.setVisibility(item, visibility)
+    if (item === undefined) return undefined
+    const removed = await this.#run(this.#store.remove(item.cid))
+    this.#refusals.itemRemoved(item.cid)
+    this.#isFull = false
+    return removed
+  }
+
+  /** Says something new about an item. @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_BAD_TEXT` */
+  async update(cid: CID, changes: ItemChanges): Promise<Item> {
+    const item = this.#find(cid)
+    if (item === undefined) throw notHere(cid)
+    return await this.#run(this.#store.update(item.cid, checkTexts(changes)))
+  }
+
+  /** What is at a path, as far as it is here. */
+  async resolve(cid: CID, path: readonly string[], signal?: AbortSignal): Promise<Resolution> {
+    return await resolvePath(this.#store, canonicalCid(cid), path, { signal })
   }
 
   /**
-   * The bytes of an item, from `start` to before `end`.
-   * @throws CodedError, when it is read, `CONTENT_NOT_HERE`, `CONTENT_BAD_RANGE`, `CONTENT_DAMAGED`.
+   * The bytes of a file here, from `start` to before `end`: of an item, or of a file within one.
+   * @throws CodedError, when it is read, `CONTENT_NOT_HERE`, `CONTENT_BAD_RANGE`, `CONTENT_DAMAGED`,
+   *   `CONTENT_CHANGED`, `CONTENT_UNSUPPORTED`.
    */
-  async *openBytes(cid: CID, options: OpenOptions = {}): AsyncGenerator<Uint8Array> {
-    const item = this.#find(cid)
-    if (item === undefined || !item.isWhole) throw notHere(cid)
-    const { start = 0, end = item.sizeBytes } = options
-    if (!(start >= 0 && start <= end && end <= item.sizeBytes)) {
-      throw new CodedError('CONTENT_BAD_RANGE', `The item has ${item.sizeBytes} bytes.`)
-    }
-    const file = await this.#files.read(item.cid)
-    try {
-      for (let at = start; at < end; at += READ_BYTES) {
-        options.signal?.throwIfAborted()
-        const buffer = new Uint8Array(Math.min(READ_BYTES, end - at))
-        if ((await file.read(buffer, at)) < buffer.length) {
-          this.#catalogue.setWhole(item, false)
-          throw damaged()
-        }
-        yield buffer
-      }
-    } finally {
-      await file.close()
-    }
+  async *openBytes(cid: CID, options: ReadRange = {}): AsyncGenerator<Uint8Array> {
+    const found = isSupported(cid) ? this.#store.find(cid.multihash.digest, 'owner') : undefined
+    if (found === undefined) throw notHere(cid)
+    this.#store.items.use(found.item.sequence)
+    yield* readFile(this.#store, cid, options)
   }
 
   /**
@@ -314,141 +342,124 @@ export class Content implements Service {
       return Promise.reject(new CodedError('CONTENT_BAD_QUESTION', parsed.reason))
     }
     const answers = parsed.value.map((cid) => {
-      const item = this.#find(cid)
-      if (item === undefined || !item.isWhole || item.visibility !== 'public') return undefined
-      return { name: item.name, sizeBytes: item.sizeBytes }
+      const found = isSupported(cid) ? this.#store.find(cid.multihash.digest, 'anybody') : undefined
+      if (found === undefined || this.#refusals.check({ cid }) !== undefined) return undefined
+      const { item, place } = found
+      // Of a part of an item nothing is known but that it is here.
+      if (!item.cid.equals(cid.toV1()))
+        return { name: '', sizeBytes: place.sizeBytes, title: '', kind: '' }
+      const { name, title, kind, sizeBytes } = item
+      return { name, title, kind, sizeBytes }
     })
     return Promise.resolve(encodeHaveReply(answers))
   }
 
-  async #add(source: AsyncIterable<Uint8Array>, options: AddOptions): Promise<Item> {
-    const name = checkName(options.name)
+  get #addingDeps(): AddingDeps {
+    return { store: this.#store, refusals: this.#refusals }
+  }
+
+  async #adding(
+    options: AddFileOptions | AddFolderOptions,
+    work: (signal: AbortSignal) => Promise<Added>,
+  ): Promise<Added> {
+    checkTexts(options)
     const signal = AbortSignal.any([options.signal, this.#stopping.signal])
     const leave = await enter(this.#addPlaces, 'additions', signal)
     this.#addingCount += 1
     try {
-      const file = await this.#files.create()
-      return await this.#settle(file, async () => {
-        const sink = {
-          write: (piece: Uint8Array) => file.write(piece),
-          ready: () => file.drained(UNWRITTEN_BYTES_MAX),
-        }
-        const onProgress = (receivedBytes: number): void =>
-          options.onProgress?.(receivedBytes, undefined)
-        const tree = await importBytes(abortable(source, signal), sink, { signal, onProgress })
-        await file.finish()
-        const item = await this.#keep({ tree, file, name, visibility: options.visibility })
-        this.#metrics.addedItems.add()
-        return item
-      })
+      await this.#makeRoom(HEADROOM_BYTES)
+      const added = await this.#run(work(signal))
+      this.#metrics.addedItems.add()
+      this.#isFull = false
+      return added
+    } catch (thrown) {
+      this.#noteFull(thrown)
+      throw thrown
     } finally {
       this.#addingCount -= 1
       leave()
     }
   }
 
-  async #fetch(cid: CID, options: ItemFetchOptions): Promise<Item> {
+  async #fetch(root: CID, options: ItemFetchOptions): Promise<Item> {
     const signal = AbortSignal.any([options.signal, this.#stopping.signal])
     const passenger = { signal, onProgress: options.onProgress ?? (() => {}) }
+    const cid = await this.#endOf(root, options.path ?? [], signal)
+    const { isKept = false, visibility } = options
     const held = this.#find(cid)
-    const item = held?.isWhole
-      ? held
-      : await this.#flights.join(cid.toString(), passenger, (flightSignal, onProgress) =>
-          this.#run(this.#fly({ cid, signal: flightSignal, onProgress })),
-        )
-    return options.visibility === 'public' ? this.#publish(item) : item
-  }
-
-  /** One transfer, on behalf of all who wait for it. It arrives private. */
-  async #fly(request: Parameters<typeof fetchItem>[1]): Promise<StoredItem> {
-    const leave = await enter(this.#fetchPlaces, 'fetches', request.signal)
-    try {
-      const fetched = await fetchItem(
-        {
-          ...this.#deps,
-          badPeers: this.#badPeers,
-          files: this.#files,
-          space: this.#space,
-          metrics: this.#metrics,
-        },
-        request,
-      )
-      const { file, tree, name } = fetched
-      const item = await this.#settle(file, () =>
-        this.#keep({ tree, file, name, visibility: 'private' }),
-      )
-      this.#metrics.fetches.add(1, { result: 'ok' })
-      return item
-    } catch (thrown) {
-      this.#noteFull(thrown)
-      this.#metrics.fetches.add(1, { result: errorCode(thrown) ?? 'unknown' })
-      throw thrown
-    } finally {
-      leave()
-    }
-  }
-
-  /** Runs `work` on a file that came in; whatever fails, nothing of it is left behind. */
-  async #settle<T>(file: IncomingFile, work: () => Promise<T>): Promise<T> {
-    try {
-      const result = await work()
+    let item = held
+    if (held?.isWhole !== true) {
+      await this.#makeRoom(HEADROOM_BYTES)
+      const wishes = { isPublic: visibility === 'public', isKept }
+      const landed = await this.#fetcher.fetch(cid, passenger, wishes)
       this.#isFull = false
-      return result
-    } catch (thrown) {
-      this.#noteFull(thrown)
-      throw thrown
-    } finally {
-      await this.#files.discard(file)
+      options.onReport?.(landed.report)
+      item = landed.item
     }
+    if (item === undefined) throw notHere(cid)
+    const changes: ItemChanges = {}
+    if (visibility === 'public' && item.visibility !== 'public') changes.visibility = 'public'
+    if (isKept && !item.isKept) changes.isKept = true
+    return Object.keys(changes).length === 0 ? item : this.#store.update(item.cid, changes)
+  }
+
+  #endOf(root: CID, path: readonly string[], signal: AbortSignal): Promise<CID> {
+    if (path.length === 0) return Promise.resolve(root)
+    const { network, requests, clock, log } = this.#deps
+    return fetchPath(
+      {
+        network,
+        requests,
+        clock,
+        log,
+        store: this.#store,
+        metrics: this.#metrics,
+        badPeers: this.#badPeers,
+        refusals: this.#refusals,
+      },
+      root,
+      path,
+      signal,
+    )
+  }
+
+  /** A damaged item is fetched anew from whoever has it; who has not is asked again in an hour. */
+  #repairSoon(item: StoredItem): void {
+    const { clock, log } = this.#deps
+    const key = item.cid.toString()
+    const nowMs = clock.monotonicMs()
+    if ((this.#repairs.get(key) ?? 0) > nowMs) return
+    this.#repairs.set(key, nowMs + REPAIR_RETRY_MS)
+    const passenger = { signal: this.#stopping.signal, onProgress: () => {} }
+    void this.#run(
+      this.#fetcher.fetch(item.cid, passenger, NO_WISHES).then(
+        () => log.info('a damaged item is whole again', { cid: key }),
+        (thrown: unknown) =>
+          log.warn('a damaged item could not be had again', { cid: key, error: asError(thrown) }),
+      ),
+    )
+  }
+
+  /** Removes what may go when space is short. One at a time; many wait for the same. */
+  #makeRoom(neededBytes: number): Promise<boolean> {
+    const deps = {
+      store: this.#store,
+      policy: this.#deps.policy ?? longestUnusedFirst,
+      log: this.#deps.log,
+    }
+    this.#makingRoom ??= makeRoom(deps, neededBytes, () => false).finally(() => {
+      this.#makingRoom = undefined
+    })
+    return this.#makingRoom
   }
 
   #noteFull(thrown: unknown): void {
     if (errorCode(thrown) === 'STORE_FULL') this.#isFull = true
   }
 
-  /** From a finished file to an acknowledged item. */
-  #keep(arrival: {
-    tree: Tree
-    file: IncomingFile
-    name: string
-    visibility: Visibility
-  }): Promise<StoredItem> {
-    const { tree, file, visibility } = arrival
-    return this.#change(async () => {
-      const existing = this.#catalogue.get(tree.root)
-      if (existing?.isWhole !== true) await this.#files.keep(file, tree.root)
-      if (existing !== undefined) {
-        this.#catalogue.setWhole(existing, true)
-        const item = { ...existing, isWhole: true }
-        return visibility === 'public' ? this.#publish(item) : item
-      }
-      const name = arrival.name === '' ? tree.root.toString() : arrival.name
-      const addedAtMs = this.#deps.clock.wallMs()
-      try {
-        return this.#catalogue.insert({ tree, name, kind: kindOf(name), visibility, addedAtMs })
-      } catch (thrown) {
-        await this.#files.remove(tree.root)
-        throw thrown
-      }
-    })
-  }
-
-  #publish(item: StoredItem): StoredItem {
-    if (item.visibility === 'public') return item
-    return this.#catalogue.setVisibility(item, 'public')
-  }
-
   #find(cid: CID): StoredItem | undefined {
-    return isSupported(cid) ? this.#catalogue.get(cid.toV1()) : undefined
-  }
-
-  async #change<T>(work: () => Promise<T>): Promise<T> {
-    const release = await this.#changes.acquire()
-    try {
-      return await work()
-    } finally {
-      release?.()
-    }
+    const item = isSupported(cid) ? this.#store.items.get(cid.toV1()) : undefined
+    return item?.state === 'arriving' ? undefined : item
   }
 
   /** Remembers work until it has ended, so that stopping can wait for it. */

@@ -28,6 +28,22 @@ export function unsupportedItem(what: string): CodedError {
   })
 }
 
+/** A block that a walk came to is not on this node. Another holder may have it. */
+export function blockMissing(cid: CID): CodedError {
+  return new CodedError('CONTENT_BLOCK_MISSING', 'A part of the item is not on this node.', {
+    context: { cid: cid.toString() },
+    advice: 'Fetch the item again: citynode get CID. Only what is missing is transferred.',
+  })
+}
+
+/** The folders that were verified on the way have no such entry: no other holder could help. */
+export function noSuchPath(segment: string): CodedError {
+  return new CodedError('CONTENT_NO_SUCH_PATH', 'There is nothing at that path of the item.', {
+    context: { segment },
+    advice: 'List the folder to see what is in it.',
+  })
+}
+
 export function tooLarge(sizeBytes: number, limitBytes: number): CodedError {
   return new CodedError(
     'CONTENT_TOO_LARGE',
@@ -43,9 +59,18 @@ export function storeFull(cause?: unknown): CodedError {
   })
 }
 
-export function damaged(): CodedError {
-  return new CodedError('CONTENT_DAMAGED', 'The file of the item is shorter than it was.', {
+export function damaged(cause?: unknown): CodedError {
+  return new CodedError('CONTENT_DAMAGED', 'Some bytes of the item are missing or wrong.', {
+    cause,
     advice: 'Fetch or add the item again, and check the disk or SD card.',
+  })
+}
+
+/** A file that was added by reference is not what it was. */
+export function changed(path: string): CodedError {
+  return new CodedError('CONTENT_CHANGED', 'The file was changed after it was added.', {
+    context: { path },
+    advice: 'Add it again: the changed file has another content id.',
   })
 }
 

@@ -42,3 +42,6 @@ export function kindOf(name: string): string {
   const ending = /\.([A-Za-z0-9]+)$/.exec(name)?.[1]?.toLowerCase()
   return (ending === undefined ? undefined : KINDS[ending]) ?? UNKNOWN_KIND
 }
+
+/** What freedesktop.org's shared MIME database calls a folder. */
+export const FOLDER_KIND = 'inode/directory'

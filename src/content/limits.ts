@@ -11,10 +11,13 @@ export const LEAF_BYTES = MEBIBYTE
 /** Bytes of one leaf that we take from others: the largest block that IPFS software passes on. */
 export const LEAF_BYTES_MAX = 2 * MEBIBYTE
 
-/** Bytes of one tree node. Ours have at most 1024 links, about 56 KiB. */
-export const NODE_BYTES_MAX = MEBIBYTE
+/**
+ * Bytes of one node: as of a leaf. Ours have about 56 KiB, but older layouts put a whole chunk of a
+ * file into a node, and older folders grew until no IPFS software would pass them on.
+ */
+export const NODE_BYTES_MAX = LEAF_BYTES_MAX
 
-/** Links of one tree node: eight times what any profile makes. */
+/** Links of one node of a file: eight times what any profile makes. Folders may have more. */
 export const NODE_LINKS_MAX = 8 * KIBIBYTE
 
 /** Levels of a tree above its leaves. Four hold a terabyte even at the narrowest profile. */
@@ -26,8 +29,39 @@ export const ITEM_BYTES_MAX = 256 * GIBIBYTE
 /** Leaves of one item: what the largest item has with leaves of 256 KiB, an older IPFS default. */
 export const ITEM_LEAVES_MAX = ITEM_BYTES_MAX / (256 * KIBIBYTE)
 
+/**
+ * Blocks of one item, each counted as often as it occurs: twice as many as the leaves of the largest
+ * file. What ends every walk, since a few blocks that repeat each other can stand for 2^60 bytes.
+ */
+export const ITEM_BLOCKS_MAX = 2 * ITEM_LEAVES_MAX
+
+/** Levels of an item: folders, shards and tree nodes. Paths that people make have some thirty. */
+export const DAG_DEPTH_MAX = 128
+
+/**
+ * Bytes of the nodes that a walk is inside of at one time. Each lies in memory until all below it
+ * was visited, and takes up to ten times its size there; 32 levels of the largest folder that is not
+ * sharded fit.
+ */
+export const OPEN_NODES_BYTES_MAX = 8 * MEBIBYTE
+
+/** Children of one shard: what UnixFS allows; more were used to exhaust memory (CVE-2023-23625). */
+export const SHARD_FANOUT_MAX = 1024
+
+/** Entries of a folder that are listed in the order of their names: about 20 MB while sorting. */
+export const SORTED_ENTRIES_MAX = 64 * KIBIBYTE
+
 /** Bytes of an item's name in UTF-8: what file systems allow. */
 export const NAME_BYTES_MAX = 255
+
+/** Bytes of an item's title in UTF-8: a long line. */
+export const TITLE_BYTES_MAX = 255
+
+/** Bytes of a description in UTF-8: a page. */
+export const DESCRIPTION_BYTES_MAX = 4 * KIBIBYTE
+
+/** Bytes of a licence in UTF-8: an SPDX expression, or a line of words. */
+export const LICENCE_BYTES_MAX = 255
 
 /** Additions at once. One keeps a core and an SD card busy; four let small ones pass a large one. */
 export const ADDS_MAX = 4
@@ -58,7 +92,7 @@ export const RETRY_AFTER_S = 5
 
 /**
  * Bytes of one write. Pieces of any size are copied together into buffers of this size that go
- * round: then the pieces die young, and memory stays flat.
+ * round: a piece is only lent to us, and memory stays flat.
  */
 export const WRITE_BYTES = MEBIBYTE
 
@@ -76,6 +110,9 @@ export const CAR_HEADER_BYTES_MAX = 4 * KIBIBYTE
 
 /** CIDs in one question `have/1`. */
 export const HAVE_CIDS_MAX = 64
+
+/** Items in one answer `have/1` of which titles are told too. */
+export const HAVE_TEXTS_MAX = 8
 
 /** Bytes of the question: 64 CIDs of at most 45 bytes in CBOR, and some room. */
 export const HAVE_REQUEST_BYTES_MAX = 4 * KIBIBYTE
@@ -107,5 +144,35 @@ export const BAD_PEERS_MAX = 256
 /** Characters of the address of a gateway request: a CID, a path and every parameter we know. */
 export const GATEWAY_URL_LENGTH_MAX = 2 * KIBIBYTE
 
-/** Files looked at in parallel when the node starts: enough to keep a disk busy. */
-export const START_PARALLEL_MAX = 8
+/** Names of a path in a gateway request: as deep as folders may be. */
+export const GATEWAY_PATH_SEGMENTS_MAX = 128
+
+/** How often all holders are asked again while each round brings something. */
+export const FETCH_ROUNDS_MAX = 4
+
+/** Leaves that an item gets one by one; with more of them missing it goes through a CAR. */
+export const REPAIRED_BLOCKS_MAX = 256
+
+/** Folders and shards that are fetched to follow one path. */
+export const PATH_BLOCKS_MAX = 512
+
+/** How often a little of the store is checked for bit rot, in ms. */
+export const SCRUB_TICK_MS = 10_000
+
+/** Bytes that are checked at a time at most: a moment of an SD card's. */
+export const SCRUB_BYTES_PER_TICK_MAX = 32 * MEBIBYTE
+
+/** Blocks looked up at once for that. */
+export const SCRUB_BLOCKS = 64
+
+/** How often it is written down what was used and how far the checking is, in ms: spares the card. */
+export const NOTE_MS = 10 * 60_000
+
+/** Bytes that are kept free for what arrives at this moment, when others make room. */
+export const HEADROOM_BYTES = 64 * MEBIBYTE
+
+/** Damaged items that are named in a health condition. */
+export const NAMED_ITEMS_MAX = 5
+
+/** How long a damaged item is left alone after it could not be had from anybody, in ms. */
+export const REPAIR_RETRY_MS = 3600_000

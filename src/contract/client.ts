@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { CodedError } from '../base/base.ts'
 import { type AnswerOf, type Endpoint, endpoints } from './endpoints.ts'
 import { JSON_BYTES_MAX, LINE_BYTES_MAX } from './limits.ts'
+import type { BlockFacts, DenylistFacts, Forgotten } from './refusal-schemas.ts'
 import {
   fetchLineSchema,
   type Health,
@@ -75,6 +76,16 @@ export interface Client {
   ): Promise<ItemFacts>
   /** The bytes of an item on the node; fails when they break off. */
   itemBytes(cid: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  blocks(signal?: AbortSignal): Promise<readonly BlockFacts[]>
+  block(
+    cid: string,
+    options: { kind: 'blocked' | 'legal'; reason: string; signal?: AbortSignal },
+  ): Promise<BlockFacts>
+  unblock(cid: string, signal?: AbortSignal): Promise<BlockFacts>
+  /** Removes the item, and refuses it from now on. */
+  forgetItem(cid: string, signal?: AbortSignal): Promise<Forgotten>
+  denylists(signal?: AbortSignal): Promise<readonly DenylistFacts[]>
+  rereadDenylists(signal?: AbortSignal): Promise<readonly DenylistFacts[]>
 }
 
 export function createClient(transport: Transport): Client {
@@ -96,6 +107,26 @@ export function createClient(transport: Transport): Client {
       (await call.json(endpoints.removeItem, { cid, signal })).item,
     fetchItem: (cid, options) => fetchItem(call, cid, options),
     itemBytes: async (cid, signal) => (await call.open(endpoints.itemBytes, { cid, signal })).body,
+    ...refusalCalls(call),
+  }
+}
+
+/** The part of the client that is about refusing. */
+type RefusalCalls = Pick<
+  Client,
+  'blocks' | 'block' | 'unblock' | 'forgetItem' | 'denylists' | 'rereadDenylists'
+>
+
+function refusalCalls(call: Call): RefusalCalls {
+  return {
+    blocks: async (signal) => (await call.json(endpoints.blocks, { signal })).blocks,
+    block: async (cid, { kind, reason, signal }) =>
+      (await call.json(endpoints.block, { json: { cid, kind, reason }, signal })).block,
+    unblock: async (cid, signal) => (await call.json(endpoints.unblock, { cid, signal })).block,
+    forgetItem: (cid, signal) => call.json(endpoints.forgetItem, { json: { cid }, signal }),
+    denylists: async (signal) => (await call.json(endpoints.denylists, { signal })).denylists,
+    rereadDenylists: async (signal) =>
+      (await call.json(endpoints.rereadDenylists, { signal })).denylists,
   }
 }
 

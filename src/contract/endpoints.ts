@@ -4,6 +4,7 @@
  * answers, what it needs, what goes in and what comes out.
  */
 import { z } from 'zod'
+import { refusalEndpoints } from './refusal-endpoints.ts'
 import {
   addItemQuerySchema,
   configSchema,
@@ -117,6 +118,7 @@ export const endpoints = {
     body: fetchRequestSchema,
     answer: 'progress',
   },
+  ...refusalEndpoints,
   config: {
     title: 'The configuration in effect',
     listener: 'control',

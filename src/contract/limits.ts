@@ -10,5 +10,8 @@ export const LINE_BYTES_MAX = 64 * 1024
 /** Characters of an item's name: longer than any file system allows. */
 export const ITEM_NAME_LENGTH_MAX = 255
 
+/** Characters of a reason for a block; the node counts bytes. */
+export const REFUSAL_REASON_LENGTH_MAX = 200
+
 /** Characters of a CID's text: an identity or long-hash CID in base32 stays well below. */
 export const CID_LENGTH_MAX = 256

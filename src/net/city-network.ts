@@ -20,12 +20,11 @@ import {
   type PeerId,
   parsePeerId,
   type Random,
-  repeat,
   sleep,
-  type Timer,
 } from '../base/base.ts'
 import type { NetworkInterface } from '../system/system.ts'
 import { beaconCounter, LinkBeacon } from './beacon.ts'
+import { Bootstrap } from './bootstrap.ts'
 import type { Candidate } from './candidates.ts'
 import { cityPrefix, cityProtocol } from './city.ts'
 import type { NetworkConfig } from './config.ts'
@@ -37,7 +36,6 @@ import { Hellos } from './hellos.ts'
 import { hasLinkLocal, InterfaceWatch, type WatchedInterface } from './interface-watch.ts'
 import { createHost, type Host } from './libp2p-host.ts'
 import {
-  BOOTSTRAP_RETRY_MS,
   CANDIDATE_COURTESY_MS,
   DIAL_ADDRESSES_MAX,
   DIAL_MS_MAX,
@@ -91,12 +89,12 @@ export class CityNetwork implements PeerNetwork {
   readonly #links: Links
   readonly #strangers: Strangers
   readonly #desk: QuestionDesk
+  readonly #bootstrap: Bootstrap
   readonly #beacons = new Map<string, LinkBeacon>()
   readonly #stopped = new AbortController()
   readonly #beaconsReceived: ReturnType<typeof beaconCounter>
   #host: Host | undefined
   #port = 0
-  #bootstrapTimer: Timer | undefined
 
   constructor(deps: CityNetworkDeps, options: CityNetworkOptions) {
     this.peerId = deps.identity.peerId
@@ -121,6 +119,14 @@ export class CityNetwork implements PeerNetwork {
     )
     this.#strangers = new Strangers(deps.clock)
     this.#desk = new QuestionDesk(deps)
+    this.#bootstrap = new Bootstrap(
+      {
+        ...deps,
+        isConnected: (peerId) => this.#links.has(peerId),
+        dial: (address) => this.#dial([multiaddr(address)]),
+      },
+      options.config.bootstrap,
+    )
     deps.metrics.observedGauge(
       'citynode_net_peers',
       'Nodes of our city connected now',
@@ -173,7 +179,7 @@ export class CityNetwork implements PeerNetwork {
 
   async stop(): Promise<void> {
     this.#stopped.abort(new CodedError('NET_STOPPED', 'The node is stopping.'))
-    this.#bootstrapTimer?.cancel()
+    this.#bootstrap.stop()
     this.#interfaces.stop()
     await Promise.all([...this.#beacons.values()].map((beacon) => beacon.stop()))
     await this.#hellos.stop()
@@ -241,12 +247,8 @@ export class CityNetwork implements PeerNetwork {
       signal,
     )
     for (const one of this.#interfaces.current()) this.#startBeacon(one)
-    if (this.#options.config.bootstrap.length === 0) return
-    this.#bootstrapTimer = repeat(
-      this.#deps.clock,
-      () => BOOTSTRAP_RETRY_MS,
-      () => this.#bootstrap(),
-    )
+    this.events.on('peerLost', ({ peerId }) => this.#bootstrap.lost(peerId), signal)
+    this.#bootstrap.start()
   }
 
   #startBeacon(networkInterface: WatchedInterface): void {
@@ -311,17 +313,6 @@ export class CityNetwork implements PeerNetwork {
     }
   }
 
-  #bootstrap(): void {
-    for (const text of this.#options.config.bootstrap) {
-      const address = multiaddr(text)
-      const peerId = address.getComponents().findLast((part) => part.name === 'p2p')?.value
-      if (peerId === undefined || !isPeerId(peerId) || this.#links.has(peerId)) continue
-      this.#dial([address]).catch((error: unknown) =>
-        this.#deps.log.debug('a bootstrap node does not answer', { peerId, error }),
-      )
-    }
-  }
-
   /** mDNS, bootstrap and the DHT say that a peer exists; the beacon has its own road. */
   #discovered({ id, multiaddrs }: PeerInfo): void {
     const text = id.toString()
@@ -348,9 +339,7 @@ export class CityNetwork implements PeerNetwork {
     return allowDial(endpoint, {
       interfaces: this.#interfaces.current(),
       ranges: [cityPrefix(city), ...config.dial_ranges],
-      bootstrapHosts: new Set(
-        config.bootstrap.flatMap((one) => endpointOf(multiaddr(one))?.host ?? []),
-      ),
+      bootstrapHosts: this.#bootstrap.hosts,
       isLoopbackAllowed: config.allow_loopback,
     })
   }

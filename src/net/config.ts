@@ -51,6 +51,14 @@ const relaySchema = z
     enabled: z.boolean().default(true).meta({
       description: 'Whether this node relays control traffic of nodes that cannot be reached.',
     }),
+    wanted: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'Whether this node asks another one to relay for it: for a node that others cannot reach, ' +
+          'behind a router that lets nothing in.',
+      }),
     reservations_max: z
       .int()
       .min(1)
@@ -63,7 +71,7 @@ const relaySchema = z
       .max(2 ** 40)
       .default(4 * 1024 * 1024)
       .meta({
-        description: 'How much one relayed connection may carry in each direction.',
+        description: 'How much one relayed connection may carry, both directions together.',
         unit: 'bytes',
       }),
     duration_s_max: z
@@ -87,7 +95,13 @@ export const networkConfigSchema = z
     hello_port: portSchema(7443, 'UDP port of the hellos between neighbours.'),
     bootstrap: z
       .array(
-        z.string().refine(isNodeAddress, 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/12D3KooW…"'),
+        z
+          .string()
+          .refine(isNodeAddress, 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/12D3KooW…"')
+          .refine(
+            (text) => !hasName(text),
+            'has a name in it, but the network of a city looks no names up: give the IP address',
+          ),
       )
       .max(64)
       .readonly()
@@ -142,12 +156,19 @@ export type NetworkConfig = z.output<typeof networkConfigSchema>
 
 function isNodeAddress(text: string): boolean {
   try {
-    const last = multiaddr(text).getComponents().at(-1)
-    return last?.name === 'p2p' && last.value !== undefined && isPeerId(last.value)
+    const parts = multiaddr(text).getComponents()
+    const last = parts.at(-1)
+    const isNamed = last?.name === 'p2p' && last.value !== undefined && isPeerId(last.value)
+    return isNamed && parts.some(({ name }) => name === 'tcp')
   } catch {
     // Not a multiaddr at all.
     return false
   }
+}
+
+/** `/dns4/example.org/…`: nothing here would ever dial it. */
+function hasName(text: string): boolean {
+  return /^\/dns(?:4|6|addr)?\//.test(text)
 }
 
 function isCidr(text: string): boolean {

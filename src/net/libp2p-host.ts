@@ -3,10 +3,10 @@
 import { bootstrap } from '@libp2p/bootstrap'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { gossipsub } from '@libp2p/gossipsub'
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p, Transport } from '@libp2p/interface'
-import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
+import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
@@ -27,7 +27,7 @@ export interface HostOptions {
   gater: ConnectionGater
 }
 
-export type Host = Libp2p<{ ping: Ping; dht: KadDHT }>
+export type Host = Libp2p<{ ping: Ping; dht: KadDHT; pubsub: GossipSub }>
 
 /** New connections a second from one address: several nodes may sit behind one, a flood may not. */
 const INBOUND_PER_SECOND_MAX = 20
@@ -56,7 +56,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
     start: false,
     nodeInfo: { name: 'citynode', version: options.version },
     addresses: {
-      listen: [`/ip4/0.0.0.0/tcp/${config.port}`, `/ip6/::/tcp/${config.port}`],
+      listen: [
+        `/ip4/0.0.0.0/tcp/${config.port}`,
+        `/ip6/::/tcp/${config.port}`,
+        // Asks a connected node that relays for a place there.
+        ...(config.relay.wanted ? ['/p2p-circuit'] : []),
+      ],
       announceFilter: (addresses) =>
         addresses.filter(
           (one) => config.allow_loopback || !/^\/ip4\/127\.|^\/ip6\/::1\//.test(one.toString()),
@@ -103,7 +108,12 @@ function services({ city, config }: HostOptions) {
   return {
     identify: identify({ maxMessageSize: IDENTIFY_BYTES_MAX }),
     ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 8 }),
-    dht: kadDHT({ protocol: cityProtocol(city, 'kad/1.0.0'), clientMode: false }),
+    dht: kadDHT({
+      protocol: cityProtocol(city, 'kad/1.0.0'),
+      clientMode: false,
+      // Its default drops private addresses; a city has hardly any other.
+      peerInfoMapper: passthroughMapper,
+    }),
     pubsub: gossipsub({
       heartbeatInterval: GOSSIP_HEARTBEAT_MS,
       globalSignaturePolicy: 'StrictSign',

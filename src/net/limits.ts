@@ -57,7 +57,8 @@ export const QUESTION_MS_MAX = 10_000
 export const STRANGER_REST_MS = 600_000
 /** Peers that are remembered as strangers. */
 export const STRANGERS_MAX = 512
-/** Bootstrap nodes that are not connected are tried again this often. */
-export const BOOTSTRAP_RETRY_MS = 30_000
+/** Gaps between dials to bootstrap nodes that are not connected double from the first to the last. */
+export const BOOTSTRAP_GAP_MS_MIN = 1_000
+export const BOOTSTRAP_GAP_MS_MAX = 30_000
 /** Beyond this many connected peers, hints from mDNS and the DHT are not followed any more. */
 export const PEERS_WANTED = 32

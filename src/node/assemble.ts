@@ -7,16 +7,15 @@ import { join } from 'node:path'
 import { ApiServer } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
-import { Content, contentMigrations } from '../content/content.ts'
+import { Content, contentMigrations, machineDisk, Refusals } from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
 import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
 import { renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
+import { DATABASE_NAME } from './file-names.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
-
-const DATABASE_NAME = 'citynode.db'
 
 export interface CityNode {
   readonly peerId: PeerId
@@ -37,6 +36,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     path: join(dataFolder, DATABASE_NAME),
     migrations: [contentMigrations()],
     log: log.child({ room: 'store' }),
+    setsAsideDamaged: true,
   })
   const guard = new LocalGuard()
 
@@ -54,6 +54,22 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     { signer: identity, log: log.child({ room: 'https' }), metrics, clock },
     { hasAes: platform.hasAes },
   )
+  const refusals = new Refusals(
+    {
+      clock,
+      log: log.child({ room: 'content' }),
+      metrics,
+      database,
+      network,
+      signer: identity,
+      disk: machineDisk,
+    },
+    {
+      folder: join(dataFolder, 'content'),
+      listPaths: config.content.denylists,
+      city: config.city.id,
+    },
+  )
   const content = new Content(
     {
       clock,
@@ -62,6 +78,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       database,
       network,
       requests: httpsClient,
+      refusals,
     },
     {
       folder: join(dataFolder, 'content'),
@@ -87,6 +104,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       metrics,
       renderStatusPage,
       items: content,
+      refusals,
       neighbours: () => network.neighbours(),
       peers: () => network.connectedPeers(),
       config: () => ({ ...config }),
@@ -103,7 +121,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     { controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME), lan: config.status },
   )
 
-  const services: Service[] = [content, https, network, api]
+  const services: Service[] = [content, refusals, https, network, api]
   const lifecycle = new Lifecycle(services, { clock, log })
   return {
     peerId: identity.peerId,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What is wrong with a configuration, in plain words and with what was probably meant. */
 import type { z } from 'zod'
-import type { Problem } from '../base/base.ts'
+import { countEdits, type Problem } from '../base/base.ts'
 import { CONFIG_VALUE_SHOWN_CHARACTERS_MAX, SUGGESTION_EDITS_MAX } from './limits.ts'
 
 type JsonSchema = z.core.JSONSchema.BaseSchema
@@ -166,20 +166,4 @@ function show(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing'
   const limit = CONFIG_VALUE_SHOWN_CHARACTERS_MAX
   return text.length <= limit ? text : `${text.slice(0, limit)}…`
-}
-
-/** How many insertions, deletions or replacements turn one into the other (Levenshtein). */
-function countEdits(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (const [row, letter] of [...from].entries()) {
-    const current = [row + 1]
-    for (let column = 1; column <= to.length; column++) {
-      const inserted = (current[column - 1] ?? 0) + 1
-      const deleted = (previous[column] ?? 0) + 1
-      const replaced = (previous[column - 1] ?? 0) + (letter === to[column - 1] ? 0 : 1)
-      current.push(Math.min(inserted, deleted, replaced))
-    }
-    previous = current
-  }
-  return previous[to.length] ?? 0
 }

@@ -9,3 +9,6 @@ export const CONFIG_VALUE_SHOWN_CHARACTERS_MAX = 60
 
 /** How many slips of the keyboard still make a suggestion. */
 export const SUGGESTION_EDITS_MAX = 3
+
+/** As for the configuration: what is larger is not settings, and a backup stays small. */
+export const SETTINGS_FILE_BYTES_MAX = CONFIG_FILE_BYTES_MAX

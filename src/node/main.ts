@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Where the program begins: reads what only the process knows (arguments, environment, signals,
- * streams) and hands it to the command line, which asks back for a node when one is to run.
+ * streams) and hands it to the command line, which asks back for a node when one is to run. Started
+ * by files that any Node can read, since an old one cannot even say what is wrong with this one.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { BugError, CodedError } from '../base/base.ts'
-import { type CheckedConfig, runCli, type StartOptions } from '../cli/cli.ts'
+import { BugError, type Clock, CodedError } from '../base/base.ts'
+import { type CheckedConfig, type IdentityDesk, runCli, type StartOptions } from '../cli/cli.ts'
 import { createLogger, ensureFolder, SystemClock } from '../system/system.ts'
+import { CONFIG_FILE_NAME } from './file-names.ts'
 import { VERSION } from './version.ts'
 
-const CONFIG_FILE_NAME = 'citynode.toml'
 const EXIT_CRASHED = 1
+const EXIT_NOT_STARTED = 7
 const EXIT_INTERRUPTED = 130
 /** The same signal within this is a repetition and no second wish, in milliseconds. */
 const SIGNAL_REPEAT_MS = 1_000
 
-async function main(): Promise<void> {
+export async function main(): Promise<void> {
   const stop = new AbortController()
   const clock = new SystemClock()
   let toldAtMs = Number.POSITIVE_INFINITY
@@ -37,13 +39,20 @@ async function main(): Promise<void> {
       stdout: process.stdout,
       stderr: process.stderr,
       stdin: process.stdin,
+      keyboard: process.stdin.isTTY === true ? process.stdin : undefined,
       isStdoutTerminal: process.stdout.isTTY === true,
       isStderrTerminal: process.stderr.isTTY === true,
       columns: process.stderr.columns ?? 80,
       signal: stop.signal,
       clock,
     },
-    { version: VERSION, defaultDataFolder: defaultDataFolder(), startNode, checkConfig },
+    {
+      version: VERSION,
+      defaultDataFolder: defaultDataFolder(),
+      startNode,
+      checkConfig,
+      openIdentityDesk: (options) => openIdentityDesk({ ...options, clock }),
+    },
   )
   // libp2p leaves timers behind that would hold the process for seconds; all that matters is closed.
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
@@ -59,6 +68,9 @@ async function startNode(options: StartOptions): Promise<void> {
   await ensureFolder(dataFolder)
   const path = configFile ?? join(dataFolder, CONFIG_FILE_NAME)
   // Loaded here and not above: other commands are quicker without a whole node in memory.
+  const { finishRestore } = await import('../identity/identity.ts')
+  // Before anything reads settings or key: the power may have gone in the middle of a restore.
+  await finishRestore(dataFolder)
   const { formatProblems, loadConfig } = await import('./config.ts')
   const loaded = await loadConfig(path, { isRequired: configFile !== undefined })
   if ('problems' in loaded) {
@@ -99,6 +111,15 @@ async function checkConfig(options: {
     : { configFile, isPresent: loaded.isPresent, problems: [], effective: { ...loaded.config } }
 }
 
+async function openIdentityDesk(options: {
+  dataFolder: string
+  configFile: string | undefined
+  clock: Clock
+}): Promise<IdentityDesk> {
+  const { createIdentityDesk } = await import('./identity-desk.ts')
+  return createIdentityDesk(options)
+}
+
 function logFormat(wanted: 'auto' | 'json' | 'text'): 'json' | 'text' {
   if (wanted !== 'auto') return wanted
   // systemd connects standard error to the journal and says so.
@@ -121,4 +142,7 @@ function crash(thrown: unknown): never {
   process.exit(EXIT_CRASHED)
 }
 
-await main()
+if (import.meta.main) {
+  process.stderr.write('This file is a part of citynode. In a clone, start it with: npm start\n')
+  process.exitCode = EXIT_NOT_STARTED
+}

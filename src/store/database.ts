@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** One open database: typed statements, transactions, and SQLite's failures as our own. */
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { errorCode, type Logger } from '../base/base.ts'
-import { storeError, unwritableError } from './errors.ts'
+import { corruptError, storeError, unwritableError } from './errors.ts'
 import { FolderLock } from './folder-lock.ts'
 import { DATABASE_CACHE_KIB, WAL_BYTES_KEPT_MAX } from './limits.ts'
 import { type MigrationFolder, migrate } from './migrations.ts'
@@ -42,22 +42,48 @@ export interface Database {
   /** Moves the write-ahead log into the database and cuts it to nothing. */
   checkpoint(): void
   close(): void
+  /** Where a damaged database was moved, when this one took its place. */
+  readonly setAsidePath: string | undefined
+}
+
+export interface OpenOptions {
+  /** A file in an existing folder, or `:memory:`. */
+  path: string
+  migrations: readonly MigrationFolder[]
+  log: Logger
+  /**
+   * A damaged database is moved away, and a new one takes its place: for whom it is an index of what
+   * lies elsewhere.
+   */
+  setsAsideDamaged?: boolean
 }
 
 /**
  * @throws CodedError `DATA_IN_USE`, `DATA_UNWRITABLE`, `STORE_CORRUPT`, `STORE_NEWER`,
  *   `STORE_MIGRATION_…`. Nothing that was there is deleted, whatever is wrong with it.
  */
-export async function openDatabase(options: {
-  /** A file in an existing folder, or `:memory:`. */
-  path: string
-  migrations: readonly MigrationFolder[]
-  log: Logger
-}): Promise<Database> {
-  const { path, migrations, log } = options
-  const lock = path === ':memory:' ? undefined : new FolderLock(dirname(path))
-  const database = new SqliteDatabase(path, connect(path, lock), lock)
+export async function openDatabase(options: OpenOptions): Promise<Database> {
+  const { path, log, setsAsideDamaged = false } = options
   try {
+    return await openAsIs(options, undefined)
+  } catch (thrown) {
+    if (!setsAsideDamaged || path === ':memory:' || errorCode(thrown) !== 'STORE_CORRUPT')
+      throw thrown
+    const setAsidePath = setAside(path)
+    log.error('the database is damaged and was set aside', { setAsidePath, error: thrown })
+    return openAsIs(options, setAsidePath)
+  }
+}
+
+async function openAsIs(
+  { path, migrations, log }: OpenOptions,
+  setAsidePath: string | undefined,
+): Promise<Database> {
+  const lock = path === ':memory:' ? undefined : new FolderLock(dirname(path))
+  const database = new SqliteDatabase(connect(path, lock), { path, lock, setAsidePath })
+  try {
+    // Whoever ended in order took its name away. After anything else all pages are looked at.
+    if (lock?.isSigned() === true) database.checkWhole()
     await lock?.sign()
     migrate(database, migrations, log)
     return database
@@ -67,15 +93,57 @@ export async function openDatabase(options: {
   }
 }
 
+/** Moves a database and its log away, under the first name that is free. */
+function setAside(path: string): string {
+  for (let number = 1; ; number++) {
+    const target = `${path}.damaged-${number}`
+    if (existsSync(target)) continue
+    try {
+      renameSync(path, target)
+      for (const ending of ['-wal', '-shm', '-journal']) {
+        if (existsSync(path + ending)) renameSync(path + ending, target + ending)
+      }
+      return target
+    } catch (thrown) {
+      throw unwritableError(path, thrown)
+    }
+  }
+}
+
+/**
+ * Has the data folder as a node has it, for a command that changes files in it while no node runs.
+ * Nothing is read from the database or written to it; where there is none, an empty file is left,
+ * which the next start makes into one.
+ * @param path The database's, in an existing folder.
+ * @throws CodedError `DATA_IN_USE` while a node runs there; `DATA_UNWRITABLE`, `STORE_…`
+ */
+export function lockFolder(path: string): { release(): void } {
+  const lock = new FolderLock(dirname(path))
+  let connection: Sqlite | undefined
+  try {
+    createPrivateFile(path)
+    connection = openSqlite(path)
+    connection.pragma('locking_mode = EXCLUSIVE')
+    connection.exec('BEGIN EXCLUSIVE')
+  } catch (thrown) {
+    connection?.close()
+    throw explainConnect(thrown, path, lock)
+  }
+  const held = connection
+  return { release: () => held.close() }
+}
+
 function connect(path: string, lock: FolderLock | undefined): Sqlite {
   let connection: Sqlite | undefined
   try {
     if (lock !== undefined) createPrivateFile(path)
-    connection = new Sqlite(path, { timeout: 0, ...nativeBinding() })
+    connection = openSqlite(path)
     // Exclusive before the first read: then the log's index lives in our memory, not in a file.
     connection.pragma('locking_mode = EXCLUSIVE')
     connection.pragma('journal_mode = WAL')
-    connection.pragma('synchronous = FULL')
+    // A power cut may take the last commits, never more. What must survive stands in the rooms' own
+    // files before it stands here (docs/adr/0006, 0017); a checkpoint makes safe what is here alone.
+    connection.pragma('synchronous = NORMAL')
     connection.pragma('foreign_keys = ON')
     connection.pragma(`cache_size = -${DATABASE_CACHE_KIB}`)
     connection.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`)
@@ -84,9 +152,13 @@ function connect(path: string, lock: FolderLock | undefined): Sqlite {
     return connection
   } catch (thrown) {
     connection?.close()
-    const isLocked = /^SQLITE_(BUSY|LOCKED)/.test(errorCode(thrown) ?? '')
-    throw isLocked && lock !== undefined ? lock.inUseError(thrown) : storeError(thrown, path)
+    throw explainConnect(thrown, path, lock)
   }
+}
+
+function explainConnect(thrown: unknown, path: string, lock: FolderLock | undefined): unknown {
+  const isLocked = /^SQLITE_(BUSY|LOCKED)/.test(errorCode(thrown) ?? '')
+  return isLocked && lock !== undefined ? lock.inUseError(thrown) : storeError(thrown, path)
 }
 
 /**
@@ -102,6 +174,11 @@ function createPrivateFile(path: string): void {
   }
 }
 
+/** Never waits for a lock: whoever holds it is another node, and stays. */
+function openSqlite(path: string): Sqlite {
+  return new Sqlite(path, { timeout: 0, ...nativeBinding() })
+}
+
 /** In a release the native part lies beside the bundle; in development in its package. */
 function nativeBinding(): { nativeBinding: string } | Record<string, never> {
   const path = fileURLToPath(new URL('./better_sqlite3.node', import.meta.url))
@@ -109,14 +186,26 @@ function nativeBinding(): { nativeBinding: string } | Record<string, never> {
 }
 
 class SqliteDatabase implements Database {
+  readonly setAsidePath: string | undefined
   readonly #path: string
   readonly #connection: Sqlite
   readonly #lock: FolderLock | undefined
 
-  constructor(path: string, connection: Sqlite, lock: FolderLock | undefined) {
-    this.#path = path
+  constructor(
+    connection: Sqlite,
+    about: { path: string; lock: FolderLock | undefined; setAsidePath: string | undefined },
+  ) {
     this.#connection = connection
-    this.#lock = lock
+    this.#path = about.path
+    this.#lock = about.lock
+    this.setAsidePath = about.setAsidePath
+  }
+
+  /** @throws CodedError `STORE_CORRUPT` when any page is damaged; reads all of them */
+  checkWhole(): void {
+    const row = this.prepare<{ quick_check: string }>('PRAGMA quick_check(1)').get()
+    if (row === undefined || row.quick_check === 'ok') return
+    throw corruptError(this.#path, row.quick_check)
   }
 
   prepare<Row = never, Parameters extends SqlParameters = []>(

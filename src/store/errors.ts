@@ -21,6 +21,12 @@ export function unwritableError(path: string, cause: unknown): CodedError {
   return new CodedError(code, message.replace('PATH', path), { context, cause, advice })
 }
 
+/** The error for a database in which a check found damage. */
+export function corruptError(path: string, problem: string): CodedError {
+  const { code, message, advice } = CORRUPT
+  return new CodedError(code, message.replace('PATH', path), { context: { path, problem }, advice })
+}
+
 interface Kind {
   pattern: RegExp
   code: string
@@ -34,15 +40,16 @@ const UNWRITABLE = {
   advice: 'Give this user the data folder, or choose another one with --data DIR.',
 } as const
 
+const CORRUPT = {
+  code: 'STORE_CORRUPT',
+  message: 'The database PATH is damaged.',
+  advice:
+    'Nothing was deleted. Copy the data folder to a safe place and start the node again: it moves ' +
+    'the database away and makes a new one from what it keeps. Check the disk or SD card.',
+} as const
+
 const KINDS: readonly Kind[] = [
-  {
-    pattern: /^SQLITE_(CORRUPT|NOTADB)/,
-    code: 'STORE_CORRUPT',
-    message: 'The database PATH is damaged.',
-    advice:
-      'Nothing was deleted. Copy the data folder to a safe place; then move the database away ' +
-      '(with its -wal file) and start again: the node makes a new one. Check the disk or SD card.',
-  },
+  { pattern: /^SQLITE_(CORRUPT|NOTADB)/, ...CORRUPT },
   {
     pattern: /^SQLITE_(CANTOPEN|READONLY|PERM|AUTH)/,
     ...UNWRITABLE,

@@ -21,6 +21,11 @@ export class FolderLock {
     await writeFileAtomic(this.#path, `${process.pid}\n`, { mode: 0o600 })
   }
 
+  /** Whether whoever had the folder before ended without taking its name away. */
+  isSigned(): boolean {
+    return existsSync(this.#path)
+  }
+
   /** To be called while the database's lock is still held. */
   remove(): void {
     rmSync(this.#path, { force: true })

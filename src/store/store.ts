@@ -11,6 +11,7 @@
  */
 export {
   type Database,
+  lockFolder,
   openDatabase,
   type RunResult,
   type SqlParameters,

@@ -56,7 +56,7 @@ export function renderStatusPage(status: PublicStatus, messages: Messages = engl
 <div class="wrap">
 <header>
 <span class="brand">${messages.product}</span>
-<span class="place">${status.city} · <span class="id">${shortId(status.peerId)}</span></span>
+<span class="place">${status.city} &middot; <span class="id">${shortId(status.peerId)}</span></span>
 </header>
 <main>
 ${renderVerdict(status, messages)}

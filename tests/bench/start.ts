@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtProgram, freePort } from './support/built.ts'
+import { builtProgram, freePort, programEnvironment } from './support/built.ts'
 import { median, report, round } from './support/measure.ts'
 
 const RUNS = 9
@@ -58,6 +58,7 @@ try {
       () =>
         spawn(node, [...program, 'start', '--data', folder], {
           stdio: 'ignore',
+          env: programEnvironment(),
         }),
       `http://127.0.0.1:${port}/health`,
     )

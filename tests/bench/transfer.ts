@@ -24,7 +24,7 @@ import { silentLogger } from '../../src/base/base.ts'
 import { openIdentity } from '../../src/identity/identity.ts'
 import { createCertificate, hasAesInstructions, preferredCiphers } from '../../src/net/net.ts'
 import { type Daemon, startDaemon, until } from '../support/daemon.ts'
-import { builtProgram, freePort, REPOSITORY } from './support/built.ts'
+import { builtProgram, freePort, programEnvironment, REPOSITORY } from './support/built.ts'
 import { cpuSeconds, median, memoryMiB, report, resetPeakMemory, round } from './support/measure.ts'
 
 const SIZE_BYTES = 256 * 1024 * 1024
@@ -137,6 +137,7 @@ async function startPair(): Promise<[Daemon, Daemon]> {
   const ports = '[content]\nport = 0\n[status]\nport = 0\n[log]\nlevel = "warn"\n'
   const source = await startDaemon({
     command,
+    environment: programEnvironment(),
     config: `[network]\nport = ${port}\n${rest}${ports}`,
   })
   closing.push(() => source.stop())
@@ -144,6 +145,7 @@ async function startPair(): Promise<[Daemon, Daemon]> {
   const bootstrap = `bootstrap = ["/ip4/127.0.0.1/tcp/${port}/p2p/${body.peerId}"]\n`
   const sink = await startDaemon({
     command,
+    environment: programEnvironment(),
     config: `[network]\nport = 0\n${bootstrap}${rest}${ports}`,
   })
   closing.push(() => sink.stop())

@@ -176,12 +176,9 @@ describe('bad days', () => {
       '--data',
       second.dataFolder,
     )
-    const incoming = join(second.dataFolder, 'content', 'incoming')
+    const body = join(second.dataFolder, 'content', 'files', cid.slice(-2), cid)
     await until('bytes arrive', 20_000, async () => {
-      const names = await readdir(incoming).catch(() => [])
-      for (const name of names)
-        if ((await stat(join(incoming, name)).catch(() => undefined))?.size) return true
-      return false
+      return ((await stat(body).catch(() => undefined))?.size ?? 0) > 0
     })
     await second.kill(signal)
     expect((await fetching).code).not.toBe(0)
@@ -191,6 +188,7 @@ describe('bad days', () => {
     const items = await citynode('ls', '--json', '--data', again.dataFolder)
     expect(items.stdout.toString()).toContain(kept)
     expect(items.stdout.toString()).not.toContain(cid)
+    const incoming = join(second.dataFolder, 'content', 'incoming')
     expect(await readdir(incoming)).toEqual([])
     const whole = await citynode('get', kept, '--data', again.dataFolder)
     expect(whole.stdout).toHaveLength(1_500_000)

@@ -71,6 +71,7 @@ async function cli(argv: readonly string[], around: Surroundings = {}): Promise<
     stdout: around.stdout ?? stdout,
     stderr,
     stdin: around.stdin ?? Readable.from([]),
+    keyboard: undefined,
     isStdoutTerminal: around.isTerminal ?? false,
     isStderrTerminal: around.isTerminal ?? false,
     columns: 80,
@@ -87,6 +88,7 @@ async function cli(argv: readonly string[], around: Surroundings = {}): Promise<
       problems: [],
       effective: { network: { port: 7440 } },
     }),
+    openIdentityDesk: () => Promise.reject(new Error('no command here asks for it')),
     ...around.injected,
   }
   const exitCode = await runCli(argv, io, injected)

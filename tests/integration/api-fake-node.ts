@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { type ApiDeps, type ApiItem, type ApiItems, ApiServer } from '../../src/api/api.ts'
+import {
+  type ApiBlock,
+  type ApiDenylist,
+  type ApiDeps,
+  type ApiItem,
+  type ApiItems,
+  type ApiRefusals,
+  ApiServer,
+} from '../../src/api/api.ts'
 import {
   abortReason,
   CodedError,
@@ -122,8 +130,44 @@ export class FakeItems implements ApiItems {
   }
 }
 
+/** Keeps blocks in memory. */
+export class FakeRefusals implements ApiRefusals {
+  readonly held = new Map<string, ApiBlock>()
+  lists: ApiDenylist[] = []
+  rereads = 0
+
+  blocks(): readonly ApiBlock[] {
+    return [...this.held.values()]
+  }
+
+  block(cid: CID, options: Parameters<ApiRefusals['block']>[1]): ApiBlock {
+    const block = { cid: cid.toString(), ...options, sinceMs: ADDED_AT_MS }
+    this.held.set(block.cid, block)
+    return block
+  }
+
+  unblock(cid: CID): ApiBlock {
+    const block = this.held.get(cid.toString())
+    if (block === undefined) {
+      throw new CodedError('REFUSALS_NOT_BLOCKED', 'There is no such block on this node.')
+    }
+    this.held.delete(block.cid)
+    return block
+  }
+
+  denylists(): readonly ApiDenylist[] {
+    return this.lists
+  }
+
+  async rereadLists(): Promise<readonly ApiDenylist[]> {
+    this.rereads += 1
+    return this.lists
+  }
+}
+
 export class FakeNode {
   readonly items = new FakeItems()
+  readonly refusals = new FakeRefusals()
   conditions: HealthCondition[] = []
   neighbours: Neighbour[] = []
   peers: ConnectedPeer[] = []
@@ -146,6 +190,7 @@ export class FakeNode {
       neighbours: () => this.neighbours,
       peers: () => this.peers,
       items: this.items,
+      refusals: this.refusals,
       config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),
       metrics: { render: async () => 'citynode_up 1\n', contentType: 'text/plain; version=0.0.4' },
       health: () => this.conditions,

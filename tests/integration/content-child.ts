@@ -37,7 +37,9 @@ if (command === 'add') {
 } else {
   const peerId = peerIdOf('parent')
   city.serves(peerId, Number(port))
-  city.answers(peerId, () => Promise.resolve(encodeHaveReply([{ name: '', sizeBytes: 1 }])))
+  city.answers(peerId, () =>
+    Promise.resolve(encodeHaveReply([{ name: '', sizeBytes: 1, title: '', kind: '' }])),
+  )
   const { cid } = await node.content.fetch(parseCid(cidText), {
     visibility: 'private',
     signal: never,

@@ -16,10 +16,10 @@ import {
   SERVES_PER_CALLER_MAX,
 } from '../../src/content/limits.ts'
 import {
+  bodiesIn,
   bytesOf,
   Cleanup,
   FakeCity,
-  filesIn,
   inPieces,
   MEBIBYTE,
   never,
@@ -54,7 +54,9 @@ async function badPeer(name: string, listener: RequestListener): Promise<void> {
   const { port } = await serve(listener, cleanup)
   const peerId = peerIdOf(name)
   city.serves(peerId, port)
-  city.answers(peerId, () => Promise.resolve(encodeHaveReply([{ name: '', sizeBytes: 1 }])))
+  city.answers(peerId, () =>
+    Promise.resolve(encodeHaveReply([{ name: '', sizeBytes: 1, title: '', kind: '' }])),
+  )
 }
 
 it('fetches a public item, whole and with its name, and keeps it private', async () => {
@@ -69,7 +71,7 @@ it('fetches a public item, whole and with its name, and keeps it private', async
   expect(item).toMatchObject({ name: 'film.mp4', kind: 'video/mp4', visibility: 'private' })
   expect((await readAll(second.content.openBytes(cid))).equals(bytes)).toBe(true)
   expect(seen.at(-1)).toEqual([bytes.length, bytes.length])
-  expect(await filesIn(`${second.folder}/content`)).toEqual([cid.toString()])
+  expect(await bodiesIn(second.folder)).toEqual([cid.toString()])
   // The second time it is here already.
   const questionsCount = city.questionsCount
   expect((await second.content.fetch(cid, { ...get, visibility: 'public' })).visibility).toBe(
@@ -112,9 +114,9 @@ it('neither serves a private item nor says that it has it', async () => {
     .networkOf(second.peerId)
     .ask(first.peerId, 'have/1', encodeHaveRequest([cid]), { replyBytesMax: 9999, signal: never })
   expect(parseHaveReply(asked, 1)).toEqual({ verdict: 'accept', value: [undefined] })
-  first.content.setVisibility(cid, 'public')
+  await first.content.update(cid, { visibility: 'public' })
   await second.content.fetch(cid, get)
-  first.content.setVisibility(cid, 'private')
+  await first.content.update(cid, { visibility: 'private' })
   expect((await fetch(`${first.url}/ipfs/${cid}?format=raw`)).status).toBe(404)
 })
 
@@ -144,7 +146,7 @@ it('asks the next holder when one serves wrong bytes, and leaves the liar alone'
     code: 'CONTENT_FETCH_FAILED',
     context: { attempts: [{ peerId: peerIdOf('liar'), code: 'CONTENT_WRONG_BYTES' }] },
   })
-  expect(await filesIn(`${reader.folder}/content`)).toEqual([])
+  expect(reader.content.list()).toEqual([])
   expect(reader.content.statistics().badPeers).toHaveLength(1)
   city.serves(honest.peerId, Number(new URL(honest.url).port))
   await reader.content.fetch(cid, get)
@@ -243,7 +245,7 @@ it('shares one transfer among all who ask, and calls it off when the last has go
   await expect(first).rejects.toThrow('gone')
   await expect(second).rejects.toThrow('gone')
   await until(() => held[0]?.destroyed === true)
-  await until(async () => (await filesIn(`${reader.folder}/content`)).length === 0)
+  await until(async () => (await bodiesIn(reader.folder)).length === 0)
   expect(requestsCount).toBe(1)
 })
 
@@ -262,7 +264,7 @@ it('stops in the middle of a transfer and leaves nothing behind', async () => {
   await until(() => isAsked)
   await reader.stop()
   await failing
-  expect(await filesIn(`${reader.folder}/content`)).toEqual([])
+  expect(await bodiesIn(reader.folder)).toEqual([])
 })
 
 it('goes on when a receiver goes away, and bounds how many one caller may have', async () => {

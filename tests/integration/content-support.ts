@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   abortReason,
+  asError,
+  CodedError,
   type PeerId,
   peerIdFromPublicKey,
   SeededRandom,
@@ -27,7 +29,13 @@ import {
   type ContentOptions,
   contentMigrations,
 } from '../../src/content/content.ts'
-import type { ConnectedPeer, PeerRequest, PeerTarget, QuestionHandler } from '../../src/net/net.ts'
+import type {
+  ConnectedPeer,
+  PeerBody,
+  PeerRequest,
+  PeerTarget,
+  QuestionHandler,
+} from '../../src/net/net.ts'
 import { type Database, openDatabase } from '../../src/store/store.ts'
 
 export const MEBIBYTE = 1024 * 1024
@@ -59,6 +67,16 @@ export async function readAll(source: AsyncIterable<Uint8Array>): Promise<Buffer
 export async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+}
+
+/** Large files in a node's store, and what is left of additions that did not end. */
+export async function bodiesIn(nodeFolder: string): Promise<string[]> {
+  const content = join(nodeFolder, 'content')
+  const names = [
+    ...(await filesIn(join(content, 'files'))),
+    ...(await filesIn(join(content, 'incoming'))),
+  ]
+  return names.filter((name) => !name.endsWith('.manifest')).sort()
 }
 
 export function peerIdOf(name: string): PeerId {
@@ -135,12 +153,42 @@ export const plainRequests: ContentDeps['requests'] = {
   request: (target: PeerTarget, { path, headers, signal }: PeerRequest) =>
     new Promise((resolve, reject) => {
       const sent = httpRequest({ ...target, path, headers: headers ?? {}, signal, agent: false })
-      sent.on('error', reject)
-      sent.on('response', (body: IncomingMessage) => {
-        resolve({ status: body.statusCode ?? 0, headers: body.headers, body })
+      const fail = (cause: Error): void =>
+        reject(signal.aborted ? cause : new CodedError('PEER_UNREACHABLE', 'no answer', { cause }))
+      sent.on('error', fail)
+      sent.on('response', (incoming: IncomingMessage) => {
+        resolve({ status: incoming.statusCode ?? 0, headers: new Map(), body: bodyOf(incoming) })
       })
       sent.end()
     }),
+}
+
+/** A stream of Node's as a body of ours. */
+function bodyOf(incoming: IncomingMessage): PeerBody {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const fail = (failure: Error): void => {
+    reject(failure)
+    incoming.removeAllListeners('data').destroy()
+  }
+  const closed = (): void => reject(new CodedError('PEER_CLOSED', 'closed in the middle'))
+  promise.catch(() => {})
+  incoming.on('end', resolve).on('error', closed).on('close', closed)
+  return {
+    read: (take) => {
+      incoming.on('data', (piece: Uint8Array) => {
+        try {
+          const busy = take(piece)
+          if (busy === undefined) return
+          incoming.pause()
+          busy.then(() => incoming.resume(), fail)
+        } catch (thrown) {
+          fail(asError(thrown))
+        }
+      })
+      return promise
+    },
+    discard: (reason = new CodedError('PEER_BODY_DISCARDED', 'not wanted')) => fail(reason),
+  }
 }
 
 export interface TestNode {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Servers, clients and misbehaving strangers for the tests of authenticated HTTPS. */
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import {
   type ConnectionOptions,
@@ -20,6 +19,7 @@ import {
 import { LocalGuard } from '../../src/net/guard.ts'
 import {
   createCertificate,
+  type PeerBody,
   PeerHttpsClient,
   type PeerHttpsClientLimits,
   PeerHttpsServer,
@@ -170,9 +170,14 @@ export function credentials(signer: Signer): { cert: string; key: string } {
   return { cert: certificatePem, key: privateKeyPem }
 }
 
-export async function readText(body: AsyncIterable<Buffer> | IncomingMessage): Promise<string> {
+/** A body of ours, or a stream of Node's. */
+export async function readText(body: PeerBody | AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
-  for await (const chunk of body) chunks.push(chunk)
+  if ('read' in body && 'discard' in body) {
+    await body.read((piece) => void chunks.push(Buffer.from(piece)))
+  } else {
+    for await (const chunk of body) chunks.push(chunk)
+  }
   return Buffer.concat(chunks).toString()
 }
 

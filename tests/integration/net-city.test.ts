@@ -94,6 +94,24 @@ describe('a city', () => {
     expect(hub.network.connectedPeers()).toHaveLength(4)
   })
 
+  it('comes together although a bootstrap node starts late, and again when it comes back', async () => {
+    const identity = newIdentity()
+    const early = createNode({ identity })
+    await early.network.start(new AbortController().signal)
+    const [address, port] = [early.address(), portOf(early)]
+    await early.network.stop()
+    const waiting = await cleanup.start({ config: { bootstrap: [address] } })
+    // Its first dial must have failed before there is anybody to answer.
+    await until('a dial in vain', () => waiting.logged.some((one) => /does not answer/.test(one)))
+    const late = createNode({ identity, config: { port } })
+    await late.network.start(new AbortController().signal)
+    await untilMet(waiting, late)
+    await late.network.stop()
+    await until('it is missed', () => !sees(waiting, late))
+    const back = await cleanup.start({ identity, config: { port } })
+    await untilMet(waiting, back)
+  })
+
   it('tells when a peer came and when it went', async () => {
     const one = await cleanup.start()
     const facts: string[] = []

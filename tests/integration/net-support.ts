@@ -2,6 +2,8 @@
 /** Cities of real nodes on loopback, and raw libp2p peers that mean no good. */
 import { generateKeyPairSync } from 'node:crypto'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -166,21 +168,24 @@ export async function ask(
 }
 
 /** A libp2p peer without manners: it speaks what the test makes it speak, without limits. */
-export async function startRawPeer(cleanup: Cleanup) {
+export async function startRawPeer(cleanup: Cleanup, { usesRelays = false } = {}) {
   const streams = 5_000
   const peer = await createLibp2p({
     addresses: { listen: [`/ip4/${HOST}/tcp/0`] },
-    transports: [tcp()],
+    transports: usesRelays ? [tcp(), circuitRelayTransport()] : [tcp()],
+    // The relay's module wants it.
+    ...(usesRelays ? { services: { identify: identify() } } : {}),
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: streams, maxOutboundStreams: streams })],
     connectionMonitor: { enabled: false },
   })
   cleanup.add(() => peer.stop())
-  const dial = (node: TestNode) =>
-    peer.dial(multiaddr(node.address()), { signal: soon(), force: true })
+  const dial = (node: TestNode, address = node.address()) =>
+    peer.dial(multiaddr(address), { signal: soon(), force: true })
   const open = (connection: Awaited<ReturnType<typeof dial>>, topic: string) =>
     connection.newStream(`/citynode/home/${topic}`, {
       maxOutboundStreams: streams,
+      runOnLimitedConnection: true,
       signal: soon(),
     })
   return {
@@ -188,8 +193,8 @@ export async function startRawPeer(cleanup: Cleanup) {
     dial,
     open,
     /** Dials and says its greeting as a node of the city would. */
-    join: async (node: TestNode) => {
-      const connection = await dial(node)
+    join: async (node: TestNode, address?: string) => {
+      const connection = await dial(node, address)
       const stream = await open(connection, GREETING_TOPIC)
       const reply = receiveMessage(stream, 1_024, soon())
       await sendMessage(stream, rawGreeting(), soon())

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
-const PROGRAM = new URL('../../src/node/main.ts', import.meta.url).pathname
+const PROGRAM = new URL('../../tools/from-source.mjs', import.meta.url).pathname
 
 export interface DaemonOptions {
   /** Contents of citynode.toml. */
@@ -18,6 +18,8 @@ export interface DaemonOptions {
   dataFolder?: string
   /** A built program instead of the sources. */
   command?: readonly string[]
+  /** Default: our own. */
+  environment?: NodeJS.ProcessEnv
 }
 
 export interface Answer<Body> {
@@ -89,7 +91,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     options.namespace === undefined
       ? command
       : ['ip', 'netns', 'exec', options.namespace, ...command]
-  const daemon = new Daemon(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }), dataFolder)
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.environment ?? process.env,
+  })
+  const daemon = new Daemon(child, dataFolder)
   await until('the node answers', 30_000, async () => {
     if (daemon.exitCode !== null) throw new Error(`the node ended:\n${daemon.output}`)
     return (await daemon.get('/v1/status').catch(() => undefined))?.status === 200

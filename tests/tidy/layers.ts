@@ -52,10 +52,11 @@ const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['pino', ['system']],
   ['prom-client', ['system']],
   ['commander', ['cli']],
+  // The list of recovery words and their checksum.
+  ['@scure/bip39', ['identity']],
   ['smol-toml', ['node']],
-  ['ipfs-unixfs', ['content']],
-  ['ipfs-unixfs-importer', ['content']],
-  ['ipfs-unixfs-exporter', ['content']],
+  // BLAKE3, which deny lists may use and node:crypto does not know.
+  ['@noble/hashes', ['content']],
   ['node:child_process', ['system']],
   ['node:dgram', ['net']],
   ['node:https', ['net']],

@@ -117,6 +117,20 @@ describe('parseConfig', () => {
     expect(only(text)).toMatchObject({ path, suggestion })
   })
 
+  it.each([
+    ['/dns4/node.example/tcp/7440', 'looks no names up: give the IP address'],
+    ['/dnsaddr/node.example/tcp/7440', 'looks no names up: give the IP address'],
+    ['/ip4/10.0.0.7', 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/'],
+    ['/ip4/10.0.0.7/udp/7440/quic-v1', 'should be like "/ip4/10.0.0.7/tcp/7440/p2p/'],
+  ])('refuses a bootstrap node that would never be dialled: %s', (address, message) => {
+    const peerId = '12D3KooWFP6VEX9JDPrSrt5fwSKJGkPrJ8Mao96fZhdwo12EJRUY'
+    const text = `[network]\nbootstrap = ["${address}/p2p/${peerId}"]`
+    expect(only(text)).toMatchObject({
+      path: 'network.bootstrap[0]',
+      message: expect.stringContaining(message),
+    })
+  })
+
   it('suggests nothing where nothing is near', () => {
     expect(only('[network]\nquux = 1')).toEqual({
       path: 'network.quux',

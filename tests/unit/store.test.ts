@@ -94,8 +94,8 @@ describe('openDatabase', () => {
       Object.values(database.prepare<object>(`PRAGMA ${name}`).get() ?? {})[0]
     expect(pragma('journal_mode')).toBe('wal')
     expect(pragma('locking_mode')).toBe('exclusive')
-    // 2 is FULL.
-    expect(pragma('synchronous')).toBe(2)
+    // 1 is NORMAL.
+    expect(pragma('synchronous')).toBe(1)
     expect(pragma('foreign_keys')).toBe(1)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
   })

@@ -27,14 +27,16 @@ import Database from 'better-sqlite3'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { greeting } from '../store/store.ts'
-const nativeBinding = fileURLToPath(new URL('./better_sqlite3.node', import.meta.url))
-const one: number = new Database(':memory:', { nativeBinding }).prepare('select 1').pluck().get()
-const sql = readdirSync(new URL('./sql/', import.meta.url)).sort()
-console.log(JSON.stringify({ greeting, one, sql, args: process.argv.slice(2), exe: process.execPath }))
-if (process.argv.includes('--stay')) {
+export function main(): void {
+  const nativeBinding = fileURLToPath(new URL('./better_sqlite3.node', import.meta.url))
+  const select = (what: number): number =>
+    new Database(':memory:', { nativeBinding }).prepare('select ' + what).pluck().get()
+  const sql = readdirSync(new URL('./sql/', import.meta.url)).sort()
+  const args = process.argv.slice(2)
+  console.log(JSON.stringify({ greeting, one: select(1), sql, args, exe: process.execPath }))
+  if (!args.includes('--stay')) return
   process.stdin.on('data', () => {
-    const two = new Database(':memory:', { nativeBinding }).prepare('select 2').pluck().get()
-    console.log(two, spawnSync(process.execPath, ['--version']).stdout.toString())
+    console.log(select(2), spawnSync(process.execPath, ['--version']).stdout.toString())
   })
 }
 `

@@ -19,17 +19,19 @@ const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Reports, then ends with a code or waits for signals, as its first arguments say. */
 const MAIN = `
-const [, how] = process.argv.slice(2)
 const say = (fact: unknown): void => console.log(JSON.stringify(fact))
-let termCount = 0
-process.on('SIGTERM', () => {
-  if (++termCount > 1) return
-  say('stopping')
-  setTimeout(() => { say({ termCount }); process.exit(5) }, 300)
-})
-say({ args: process.argv.slice(2), cwd: process.cwd(), node: process.version, pid: process.pid })
-if (how === 'stay') setInterval(() => {}, 1000)
-else process.exitCode = Number(how)
+export function main(): void {
+  const [, how] = process.argv.slice(2)
+  let termCount = 0
+  process.on('SIGTERM', () => {
+    if (++termCount > 1) return
+    say('stopping')
+    setTimeout(() => { say({ termCount }); process.exit(5) }, 300)
+  })
+  say({ args: process.argv.slice(2), cwd: process.cwd(), node: process.version, pid: process.pid })
+  if (how === 'stay') setInterval(() => {}, 1000)
+  else process.exitCode = Number(how)
+}
 `
 
 interface Ended {
@@ -185,6 +187,29 @@ describe('the launcher', () => {
         out: '',
         err: expect.stringContaining('Install Node 20'),
       })
+    },
+  )
+})
+
+describe('tools/from-source.mjs', () => {
+  it('runs the sources as they are', async () => {
+    const end = await launch(['tools/from-source.mjs', 'status', '4']).ended
+    expect(end.code).toBe(4)
+    expect(facts(end)).toEqual([expect.objectContaining({ args: ['status', '4'] })])
+  })
+
+  it('tells a Node that cannot read them what to do', async () => {
+    write('old.mjs', "Object.defineProperty(process.versions, 'node', { value: '20.20.2' })")
+    const end = await launch(['--import', './old.mjs', 'tools/from-source.mjs', 'start']).ended
+    expect(end).toMatchObject({ code: 7, out: '' })
+    expect(end.err).toContain('need Node 24 and this is Node 20.20.2. Use `npm run citynode')
+  })
+
+  it.each(['src/node/main.ts', 'tools/launcher.mjs'])(
+    '%s is no program, and says so',
+    async (file) => {
+      const end = await launch([join(PROJECT, file), 'status']).ended
+      expect(end).toMatchObject({ code: 7, out: '', err: expect.stringContaining('npm start') })
     },
   )
 })

@@ -1,217 +1,236 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** The tables of what this node holds. Every change is one transaction, on disk when it returns. */
+/** The table of items. What it says about whole items stands in the packs too. */
 import { CID } from 'multiformats/cid'
-import type { Database, Statement } from '../../store/store.ts'
-import type { Item, ItemTotals, Visibility } from '../item.ts'
-import type { Leaf, Tree } from '../unixfs/unixfs.ts'
-import { type BlockName, DAG_PB, RAW } from '../unixfs/unixfs.ts'
+import type { Statement } from '../../store/store.ts'
+import type { Item, ItemTexts, ItemTotals, Shape, Visibility } from '../item.ts'
+import type { IndexDatabase } from './block-index.ts'
+import type { ItemRecord } from './records.ts'
 
-/** The slice of the store that the catalogue uses. */
-export type CatalogueDatabase = Pick<Database, 'prepare' | 'transaction'>
+export type ItemState = 'arriving' | 'whole' | 'damaged'
+
+/** An item with what only this room needs to know. */
+export interface StoredItem extends Item {
+  state: ItemState
+  revision: number
+  carBodyBytes: number
+}
 
 interface ItemRow {
   sequence: number
   root_cid: string
+  state: ItemState
+  revision: number
+  shape: Shape
   name: string
+  title: string
+  kind: string
+  language: string
+  description: string
+  licence: string
   size_bytes: number
-  kind: string
-  visibility: Visibility
-  added_at_ms: number
   car_body_bytes: number
-}
-
-/** An item with what only this room needs to know. */
-export interface StoredItem extends Item {
-  carBodyBytes: number
-}
-
-export interface NewItem {
-  tree: Tree
-  name: string
-  kind: string
   visibility: Visibility
-  addedAtMs: number
+  origin: 'added' | 'fetched'
+  is_kept: number
+  added_at_ms: number
+  publication: Uint8Array | null
+  last_use: number
 }
 
-/** Where a block of ours can be found. */
-export type FoundBlock =
-  | { item: StoredItem; bytes: Uint8Array }
-  | { item: StoredItem; offset: number; sizeBytes: number }
-
-export interface LeafPlace {
-  offset: number
-  sizeBytes: number
-}
+/** What an item that arrives is called while its CID is not known: no CID begins so. */
+const NAMELESS = 'arriving-'
 
 export class Catalogue {
-  readonly #database: CatalogueDatabase
-  /** Items whose file is missing or damaged, by sequence. */
-  readonly #broken = new Set<number>()
+  readonly #database: IndexDatabase
   readonly #byCid: Statement<ItemRow, [string]>
   readonly #totals: Statement<{ count: number; publicCount: number; sizeBytes: number }, []>
-  readonly #nodeOf: Statement<{ bytes: Uint8Array }, [Uint8Array, number]>
-  readonly #leafOf: Statement<LeafRow, [Uint8Array, number]>
-  readonly #itemsWithNode: Statement<ItemRow & { bytes: Uint8Array }, [Uint8Array]>
-  readonly #itemsWithLeaf: Statement<ItemRow & LeafRow, [Uint8Array]>
+  readonly #bySequence: Statement<ItemRow, [number]>
+  #lastUse: number
+  /** Uses that are not in the table yet: reading must not wear out a card. */
+  readonly #uses = new Map<number, number>()
 
-  constructor(database: CatalogueDatabase) {
+  constructor(database: IndexDatabase) {
     this.#database = database
     this.#byCid = database.prepare('SELECT * FROM content_items WHERE root_cid = ?')
+    this.#bySequence = database.prepare('SELECT * FROM content_items WHERE sequence = ?')
     this.#totals = database.prepare(
       `SELECT count(*) AS count, coalesce(sum(visibility = 'public'), 0) AS publicCount,
               coalesce(sum(size_bytes), 0) AS sizeBytes
-       FROM content_items`,
+       FROM content_items WHERE state <> 'arriving'`,
     )
-    this.#nodeOf = database.prepare(
-      'SELECT bytes FROM content_nodes WHERE digest = ? AND sequence = ?',
-    )
-    this.#leafOf = database.prepare(
-      'SELECT offset_bytes, size_bytes AS leaf_bytes FROM content_leaves WHERE digest = ? AND sequence = ?',
-    )
-    this.#itemsWithNode = database.prepare(
-      `SELECT content_items.*, bytes FROM content_nodes JOIN content_items USING (sequence)
-       WHERE digest = ?`,
-    )
-    this.#itemsWithLeaf = database.prepare(
-      `SELECT content_items.*, offset_bytes, content_leaves.size_bytes AS leaf_bytes
-       FROM content_leaves JOIN content_items USING (sequence) WHERE digest = ?`,
-    )
+    const latest = database
+      .prepare<{ last: number | null }>('SELECT max(last_use) AS last FROM content_items')
+      .get()
+    this.#lastUse = latest?.last ?? 0
   }
 
-  /** Oldest first. */
+  /** Oldest first; without what is still arriving. */
   list(): StoredItem[] {
-    const rows = this.#database.prepare<ItemRow>('SELECT * FROM content_items ORDER BY sequence')
-    return rows.all().map((row) => this.#itemOf(row))
+    return this.#database
+      .prepare<ItemRow>("SELECT * FROM content_items WHERE state <> 'arriving' ORDER BY sequence")
+      .all()
+      .map(itemFrom)
+  }
+
+  arriving(): { sequence: number; cid: CID | undefined }[] {
+    return this.#database
+      .prepare<ItemRow>("SELECT * FROM content_items WHERE state = 'arriving'")
+      .all()
+      .map(({ sequence, root_cid: root }) => ({
+        sequence,
+        cid: root.startsWith(NAMELESS) ? undefined : CID.parse(root),
+      }))
   }
 
   totals(): ItemTotals {
     return this.#totals.get() ?? { count: 0, publicCount: 0, sizeBytes: 0 }
   }
 
-  /** @param cid CIDv1 */
+  damaged(): StoredItem[] {
+    return this.#database
+      .prepare<ItemRow>("SELECT * FROM content_items WHERE state = 'damaged' ORDER BY sequence")
+      .all()
+      .map(itemFrom)
+  }
+
+  /** @param cid CIDv1. Also what is still arriving. */
   get(cid: CID): StoredItem | undefined {
     const row = this.#byCid.get(cid.toString())
-    return row === undefined ? undefined : this.#itemOf(row)
+    return row === undefined ? undefined : itemFrom(row)
   }
 
-  /** Records an item, all of it or nothing. */
-  insert(item: NewItem): StoredItem {
-    const { tree } = item
-    const cid = tree.root.toString()
-    this.#database.transaction(() => {
-      const sequence = this.#insertItem(item)
-      const insertNode = this.#database.prepare<never, [Uint8Array, number, Uint8Array]>(
-        'INSERT INTO content_nodes (digest, sequence, bytes) VALUES (?, ?, ?)',
-      )
-      for (const node of tree.nodes) insertNode.run(node.digest, sequence, node.bytes)
-      const insertLeaf = this.#database.prepare<never, [Uint8Array, number, number, number]>(
-        `INSERT INTO content_leaves (digest, sequence, offset_bytes, size_bytes)
-         VALUES (?, ?, ?, ?)`,
-      )
-      for (const leaf of inDigestOrder(tree.leaves)) {
-        insertLeaf.run(leaf.digest, sequence, leaf.offset, leaf.sizeBytes)
-      }
+  at(sequence: number): StoredItem | undefined {
+    const row = this.#bySequence.get(sequence)
+    return row === undefined ? undefined : itemFrom(row)
+  }
+
+  /** A row for an item that begins to arrive. */
+  begin(cid: CID | undefined, origin: 'added' | 'fetched', addedAtMs: number): number {
+    return this.#database.transaction(() => {
+      const { lastInsertRowid } = this.#database
+        .prepare<never, [string, string, number, number]>(
+          `INSERT INTO content_items
+             (root_cid, state, revision, shape, name, title, kind, language, description, licence,
+              size_bytes, car_body_bytes, visibility, origin, is_kept, added_at_ms, last_use)
+           VALUES (?, 'arriving', 0, 'file', '', '', '', '', '', '', 0, 0, 'private', ?, 0, ?, ?)`,
+        )
+        .run(cid?.toString() ?? NAMELESS, origin, addedAtMs, this.#nextUse())
+      const sequence = Number(lastInsertRowid)
+      if (cid === undefined) this.#nameNameless(sequence)
+      return sequence
     })
-    const inserted = this.#byCid.get(cid)
-    if (inserted === undefined) throw new TypeError('an inserted row can be read')
-    return this.#itemOf(inserted)
   }
 
-  remove(item: Item): void {
+  /** Writes what a record says into the row of an item. */
+  apply(sequence: number, record: ItemRecord, state: ItemState): void {
+    this.#database
+      .prepare<never, [Record<string, string | number | Uint8Array | null>]>(
+        `UPDATE content_items
+         SET root_cid = @rootCid, state = @state, revision = @revision, shape = @shape,
+             name = @name, title = @title, kind = @kind, language = @language,
+             description = @description, licence = @licence, size_bytes = @sizeBytes,
+             car_body_bytes = @carBodyBytes, visibility = @visibility, origin = @origin,
+             is_kept = @isKept, added_at_ms = @addedAtMs, publication = @publication
+         WHERE sequence = @sequence`,
+      )
+      .run({
+        ...textsOf(record),
+        sequence,
+        state,
+        rootCid: record.root.toString(),
+        revision: record.revision,
+        shape: record.shape,
+        name: record.name,
+        sizeBytes: record.sizeBytes,
+        carBodyBytes: record.carBodyBytes,
+        visibility: record.visibility,
+        origin: record.origin,
+        isKept: Number(record.isKept),
+        addedAtMs: record.addedAtMs,
+        publication: record.publication,
+      })
+  }
+
+  setState(sequence: number, state: ItemState): void {
+    this.#database
+      .prepare<never, [ItemState, number]>('UPDATE content_items SET state = ? WHERE sequence = ?')
+      .run(state, sequence)
+  }
+
+  /** Gives an item that arrived without a name the name of what it turned out to be. */
+  remove(sequence: number): void {
     this.#database
       .prepare<never, [number]>('DELETE FROM content_items WHERE sequence = ?')
-      .run(item.sequence)
-    this.#broken.delete(item.sequence)
+      .run(sequence)
+    this.#uses.delete(sequence)
   }
 
-  setVisibility(item: StoredItem, visibility: Visibility): StoredItem {
+  /** Somebody wanted it just now. */
+  use(sequence: number): void {
+    this.#uses.set(sequence, this.#nextUse())
+  }
+
+  /** Writes down who was used since the last time. */
+  flushUses(): void {
+    if (this.#uses.size === 0) return
+    const update = this.#database.prepare<never, [number, number]>(
+      'UPDATE content_items SET last_use = ? WHERE sequence = ?',
+    )
+    this.#database.transaction(() => {
+      for (const [sequence, use] of this.#uses) update.run(use, sequence)
+    })
+    this.#uses.clear()
+  }
+
+  /** What may be removed to make room, longest unused first. */
+  evictable(): StoredItem[] {
+    this.flushUses()
+    return this.#database
+      .prepare<ItemRow>(
+        `SELECT * FROM content_items
+         WHERE state <> 'arriving' AND origin = 'fetched' AND is_kept = 0 ORDER BY last_use`,
+      )
+      .all()
+      .map(itemFrom)
+  }
+
+  #nameNameless(sequence: number): void {
     this.#database
-      .prepare<never, [Visibility, number]>(
-        'UPDATE content_items SET visibility = ? WHERE sequence = ?',
-      )
-      .run(visibility, item.sequence)
-    return { ...item, visibility }
+      .prepare<never, [string, number]>('UPDATE content_items SET root_cid = ? WHERE sequence = ?')
+      .run(`${NAMELESS}${sequence}`, sequence)
   }
 
-  /** The file of an item was found missing or damaged, or is whole again. */
-  setWhole(item: Item, isWhole: boolean): void {
-    if (isWhole) this.#broken.delete(item.sequence)
-    else this.#broken.add(item.sequence)
-  }
-
-  get brokenCount(): number {
-    return this.#broken.size
-  }
-
-  /** A node of the tree of `item`. */
-  nodeOf(item: Item, digest: Uint8Array): Uint8Array | undefined {
-    return this.#nodeOf.get(digest, item.sequence)?.bytes
-  }
-
-  /** Where a leaf of `item` lies in its file. */
-  leafOf(item: Item, digest: Uint8Array): LeafPlace | undefined {
-    const row = this.#leafOf.get(digest, item.sequence)
-    return row === undefined ? undefined : { offset: row.offset_bytes, sizeBytes: row.leaf_bytes }
-  }
-
-  /** The block in the first whole item that has it and that `allow` lets through. */
-  find(name: BlockName, allow: (item: Item) => boolean): FoundBlock | undefined {
-    if (name.codec === DAG_PB) {
-      for (const row of this.#itemsWithNode.all(name.digest)) {
-        const item = this.#itemOf(row)
-        if (item.isWhole && allow(item)) return { item, bytes: row.bytes }
-      }
-    }
-    if (name.codec === RAW) {
-      for (const row of this.#itemsWithLeaf.all(name.digest)) {
-        const item = this.#itemOf(row)
-        if (!item.isWhole || !allow(item)) continue
-        return { item, offset: row.offset_bytes, sizeBytes: row.leaf_bytes }
-      }
-    }
-    return undefined
-  }
-
-  #insertItem(item: NewItem): number {
-    const { lastInsertRowid } = this.#database
-      .prepare<never, [string, string, number, string, Visibility, number, number]>(
-        `INSERT INTO content_items
-           (root_cid, name, size_bytes, kind, visibility, added_at_ms, car_body_bytes)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      )
-      .run(
-        item.tree.root.toString(),
-        item.name,
-        item.tree.sizeBytes,
-        item.kind,
-        item.visibility,
-        Math.round(item.addedAtMs),
-        item.tree.carBodyBytes,
-      )
-    return Number(lastInsertRowid)
-  }
-
-  #itemOf(row: ItemRow): StoredItem {
-    return {
-      cid: CID.parse(row.root_cid),
-      name: row.name,
-      sizeBytes: row.size_bytes,
-      kind: row.kind,
-      visibility: row.visibility,
-      addedAtMs: row.added_at_ms,
-      sequence: row.sequence,
-      isWhole: !this.#broken.has(row.sequence),
-      carBodyBytes: row.car_body_bytes,
-    }
+  #nextUse(): number {
+    this.#lastUse += 1
+    return this.#lastUse
   }
 }
 
-interface LeafRow {
-  offset_bytes: number
-  leaf_bytes: number
+export function textsOf(from: ItemTexts): ItemTexts {
+  const { title, kind, language, description, licence } = from
+  return { title, kind, language, description, licence }
 }
 
-/** Neighbouring keys fall into neighbouring pages: a third of the writes of a large item. */
-function inDigestOrder(leaves: readonly Leaf[]): readonly Leaf[] {
-  return leaves.toSorted((one, other) => Buffer.compare(one.digest, other.digest))
+function itemFrom(row: ItemRow): StoredItem {
+  return {
+    cid: CID.parse(row.root_cid),
+    sequence: row.sequence,
+    state: row.state,
+    isWhole: row.state === 'whole',
+    revision: row.revision,
+    shape: row.shape,
+    name: row.name,
+    title: row.title,
+    kind: row.kind,
+    language: row.language,
+    description: row.description,
+    licence: row.licence,
+    sizeBytes: row.size_bytes,
+    carBodyBytes: row.car_body_bytes,
+    visibility: row.visibility,
+    origin: row.origin,
+    isKept: row.is_kept === 1,
+    addedAtMs: row.added_at_ms,
+    publication: row.publication ?? undefined,
+  }
 }

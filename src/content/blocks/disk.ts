@@ -2,7 +2,6 @@
 /** The disk as a port, so that tests can fill it, break it and cut its power. */
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { errorCode } from '../../base/base.ts'
-import { syncFolder } from '../../system/system.ts'
 
 /** What tells whether a file is still the one that was looked at before. */
 export interface FileFacts {
@@ -65,7 +64,10 @@ export const machineDisk: Disk = {
       if (errorCode(thrown) !== 'EEXIST') throw thrown
     }
   },
-  syncFolder,
+  syncFolder: async (path) => {
+    await using folder = await open(path, 'r')
+    await folder.sync()
+  },
   list: (path) => readdir(path),
   factsOf: async (path) => {
     try {

@@ -21,6 +21,8 @@ export interface SpaceOptions {
 export interface SpaceClaim {
   /** @throws CodedError `STORE_FULL` when `sizeBytes` more do not fit. */
   take(sizeBytes: number): Promise<void>
+  /** Counts bytes that the file has already. */
+  count(sizeBytes: number): void
   /** The file is gone, or an item that is counted as such. */
   release(): void
 }
@@ -38,13 +40,17 @@ export class Space {
     this.#options = options
   }
 
-  /** @throws CodedError `STORE_FULL` when a file of this size would not fit now. */
-  async check(sizeBytes: number): Promise<void> {
+  /** Whether so many bytes more would fit now. */
+  async fits(sizeBytes: number): Promise<boolean> {
     const { folder, storeBytesMax, freeBytesMin } = this.#options
     const afterBytes = this.#storedBytes() + this.#claimedBytes + sizeBytes
-    if (storeBytesMax > 0 && afterBytes > storeBytesMax) throw storeFull()
-    const freeBytes = await this.#disk.freeBytes(folder)
-    if (freeBytes - sizeBytes < freeBytesMin) throw storeFull()
+    if (storeBytesMax > 0 && afterBytes > storeBytesMax) return false
+    return (await this.#disk.freeBytes(folder)) - sizeBytes >= freeBytesMin
+  }
+
+  /** @throws CodedError `STORE_FULL` when a file of this size would not fit now. */
+  async check(sizeBytes: number): Promise<void> {
+    if (!(await this.fits(sizeBytes))) throw storeFull()
   }
 
   claim(): SpaceClaim {
@@ -59,6 +65,11 @@ export class Space {
           checkedBytes = claimedBytes + sizeBytes + (isExact ? 0 : SPACE_CHECK_BYTES)
         }
         claimedBytes += sizeBytes
+        this.#claimedBytes += sizeBytes
+      },
+      count: (sizeBytes) => {
+        claimedBytes += sizeBytes
+        checkedBytes += sizeBytes
         this.#claimedBytes += sizeBytes
       },
       release: () => {

@@ -6,14 +6,24 @@
 import { decode, encode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { accept, reject, type Verdict } from '../../base/base.ts'
-import { tidyName } from '../item.ts'
-import { HAVE_CIDS_MAX, HAVE_REPLY_BYTES_MAX, HAVE_REQUEST_BYTES_MAX } from '../limits.ts'
+import { tidyKind, tidyName, tidyText } from '../item.ts'
+import {
+  HAVE_CIDS_MAX,
+  HAVE_REPLY_BYTES_MAX,
+  HAVE_REQUEST_BYTES_MAX,
+  HAVE_TEXTS_MAX,
+  TITLE_BYTES_MAX,
+} from '../limits.ts'
 
 export const HAVE_TOPIC = 'have/1'
 
+/** What a holder says of an item: a guess until somebody whom we believe says the same. */
 export interface Had {
   name: string
   sizeBytes: number
+  /** Empty where it says nothing. */
+  title: string
+  kind: string
 }
 
 export function encodeHaveRequest(cids: readonly CID[]): Uint8Array {
@@ -32,8 +42,14 @@ export function parseHaveRequest(bytes: Uint8Array): Verdict<CID[]> {
 }
 
 export function encodeHaveReply(answers: readonly (Had | undefined)[]): Uint8Array {
+  // Names and titles of many would not fit; who asks for many wants to know who has them.
+  const hasTexts = answers.length <= HAVE_TEXTS_MAX
   return encode(
-    answers.map((had) => (had === undefined ? null : { name: had.name, size: had.sizeBytes })),
+    answers.map((had) => {
+      if (had === undefined) return null
+      const { name, sizeBytes: size, title, kind } = had
+      return hasTexts ? { name, size, title, kind } : { name, size }
+    }),
   )
 }
 
@@ -55,7 +71,12 @@ function parseHad(entry: unknown): Had | null {
   const { name, size } = entry
   if (typeof name !== 'string' || typeof size !== 'number') return null
   if (!Number.isSafeInteger(size) || size < 0) return null
-  return { name: tidyName(name), sizeBytes: size }
+  return {
+    name: tidyName(name),
+    sizeBytes: size,
+    title: 'title' in entry ? tidyText(entry.title, TITLE_BYTES_MAX) : '',
+    kind: 'kind' in entry ? tidyKind(entry.kind) : '',
+  }
 }
 
 function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {

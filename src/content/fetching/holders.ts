@@ -30,6 +30,12 @@ export interface Holder {
   peerId: PeerId
   https: HttpsAddress
   had: Had
+  /** Set for a segment peer. */
+  interfaceName: string | undefined
+  /** Round trip in ms, of a neighbour. */
+  rttMs: number | undefined
+  /** How long it took to say so, in ms. */
+  answeredMs: number
 }
 
 export interface HolderDeps {
@@ -115,6 +121,7 @@ export class HolderSearch {
     if (signal.aborted) return undefined
     const { network, clock, log } = this.#deps
     this.askedCount += 1
+    const askedAtMs = clock.monotonicMs()
     const tooSlow = (): Error => new CodedError('CONTENT_NO_ANSWER', 'The peer did not answer.')
     const limit = deadline(clock, HAVE_MS_MAX, tooSlow, signal)
     try {
@@ -125,7 +132,11 @@ export class HolderSearch {
       const parsed = parseHaveReply(reply, 1)
       if (parsed.verdict !== 'accept') throw new CodedError('CONTENT_BAD_ANSWER', parsed.reason)
       const had = parsed.value[0]
-      return had === undefined ? undefined : { peerId: peer.peerId, https: peer.https, had }
+      if (had === undefined) return undefined
+      const { peerId, https, interfaceName } = peer
+      const rttMs = network.neighbours().find((near) => near.peerId === peerId)?.rttMs
+      const answeredMs = clock.monotonicMs() - askedAtMs
+      return { peerId, https, had, interfaceName, rttMs, answeredMs }
     } catch (thrown) {
       // A peer that cannot say has nothing to give; the others are asked all the same.
       if (!signal.aborted) {

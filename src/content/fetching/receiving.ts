@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** One item from one peer into one file, every block verified. Whatever the peer does, it ends. */
-import type { IncomingMessage } from 'node:http'
+/**
+ * One item from one peer into the store, every block verified; it goes on where an earlier transfer,
+ * from whomever, ended. Whatever the peer does, it ends.
+ */
 import type { CID } from 'multiformats/cid'
 import {
   abortReason,
@@ -11,16 +13,11 @@ import {
   errorCode,
   repeat,
 } from '../../base/base.ts'
-import type { PeerHttpsClient, PeerRequest, PeerTarget } from '../../net/net.ts'
-import type { IncomingFile } from '../blocks/blocks.ts'
-import { CarReader } from '../car/car.ts'
-import {
-  FETCH_WINDOW_BYTES_MIN,
-  FETCH_WINDOW_MS,
-  RESPONSE_MS_MAX,
-  UNWRITTEN_BYTES_MAX,
-} from '../limits.ts'
-import type { Tree } from '../unixfs/unixfs.ts'
+import type { PeerBody, PeerHttpsClient, PeerRequest, PeerTarget } from '../../net/net.ts'
+import type { Intake, Place } from '../blocks/blocks.ts'
+import { DagReader, type DagSource } from '../car/car.ts'
+import { FETCH_WINDOW_BYTES_MIN, FETCH_WINDOW_MS, RESPONSE_MS_MAX } from '../limits.ts'
+import { Arriving } from './arriving.ts'
 import type { Holder } from './holders.ts'
 
 /** The slice of the authenticated HTTPS client that this room uses. */
@@ -29,148 +26,195 @@ export type PeerRequests = Pick<PeerHttpsClient, 'request'>
 export interface ReceiveDeps {
   requests: PeerRequests
   clock: Clock
+  /** What is in the store already, of this item or any other. */
+  local: DagSource<Place>
 }
 
 export interface ReceiveOptions {
   signal: AbortSignal
-  /** Called once, before the first byte is written; what it throws ends the transfer. */
+  /** Called before the first byte of a large file is written; what it throws ends the transfer. */
   checkSpace(sizeBytes: number): Promise<void>
+  /** Called for every block but the leaves of large files; what it throws ends the transfer. */
+  checkBlock(digest: Uint8Array): void
   onProgress(receivedBytes: number, totalBytes: number | undefined): void
+}
+
+/** What is known of an item when all of it has arrived. */
+export interface Received {
+  sizeBytes: number
+  carBodyBytes: number
+  /** Bytes of files that were here before this transfer. */
+  knownBytes: number
+}
+
+/** What is here of an item, without asking anybody: all of it, or undefined. */
+export async function receiveLocal(
+  deps: Pick<ReceiveDeps, 'local'>,
+  cid: CID,
+  intake: Intake,
+  signal: AbortSignal,
+): Promise<Received | undefined> {
+  const reader = new DagReader(cid, new Arriving(intake, CHECKS_NOTHING), { dups: true })
+  await reader.replay(sharing(deps.local, intake), { signal })
+  return reader.isWhole ? receivedOf(reader, reader.verifiedBytes) : undefined
 }
 
 /**
  * @throws CodedError of the peer (`CONTENT_WRONG_BYTES`, `CONTENT_TRUNCATED`, `CONTENT_STALLED`,
  *   `CONTENT_REFUSED`, `PEER_…`), of the item (`CONTENT_UNSUPPORTED`, `CONTENT_TOO_LARGE`), of the
- *   disk (`STORE_…`), or the signal's reason. The file is for the caller to finish or discard.
+ *   disk (`STORE_…`), or the signal's reason. What was verified stays in the intake.
  */
 export async function receiveItem(
   deps: ReceiveDeps,
   from: { holder: Holder; cid: CID },
-  file: IncomingFile,
+  intake: Intake,
   options: ReceiveOptions,
-): Promise<Tree> {
+): Promise<Received> {
   const { cid, holder } = from
-  const body = await openBody(deps, holder, { cid, signal: options.signal })
-  let sizeBytes: number | undefined
+  const { signal } = options
   let spaceCheck: Promise<void> = Promise.resolve()
-  const reader = new CarReader(cid, {
-    write: (piece) => file.write(piece),
-    repeat: (from, repeatedBytes) => file.repeat(from, repeatedBytes),
-    sizeKnown: (knownBytes) => {
-      sizeBytes = knownBytes
-      spaceCheck = options.checkSpace(knownBytes)
+  let body: PeerBody | undefined
+  const arriving = new Arriving(intake, {
+    checkBlock: (digest) => options.checkBlock(digest),
+    onSize: (sizeBytes) => {
+      spaceCheck = options.checkSpace(sizeBytes)
       // Awaited below; the transfer is ended at once all the same.
-      spaceCheck.catch((thrown: unknown) => body.destroy(asError(thrown)))
+      spaceCheck.catch((thrown: unknown) => body?.discard(asError(thrown)))
     },
   })
+  let reader = new DagReader(cid, arriving, { dups: true })
+  await intake.ready()
+  const startAt = await reader.replay(sharing(deps.local, intake), { signal })
+  const knownBytes = reader.verifiedBytes
+  if (reader.isWhole) return receivedOf(reader, knownBytes)
+  const opened = await openBody(deps, holder, { cid, signal, startAt })
+  body = opened.body
+  // A holder that knows nothing of ranges sends all of it; it may also leave out what repeats.
+  if (!opened.isAsAsked) reader = new DagReader(cid, arriving, { dups: false })
   try {
+    await arriving.settled()
     await pump(deps.clock, body, {
-      push: (chunk) => {
-        reader.push(chunk)
-        options.onProgress(reader.verifiedBytes, sizeBytes)
+      push: (piece) => {
+        reader.push(piece)
+        options.onProgress(reader.verifiedBytes, reader.totalBytes)
       },
       isWhole: () => reader.isWhole,
-      file,
+      busy: () => arriving.busy(),
     })
     await spaceCheck
-    return reader.finish()
+    reader.finish()
+    await arriving.settled()
+    return receivedOf(reader, knownBytes)
   } catch (thrown) {
     await spaceCheck
-    if (options.signal.aborted) throw abortReason(options.signal)
+    if (signal.aborted) throw abortReason(signal)
     throw thrown
   } finally {
     // Harmless when it was read to its end: then the connection is kept for the next request.
-    body.destroy()
+    body.discard()
+  }
+}
+
+/** What is here was checked when it came. */
+const CHECKS_NOTHING = { onSize: () => {}, checkBlock: () => {} }
+
+function receivedOf(reader: DagReader, knownBytes: number): Received {
+  return { sizeBytes: reader.verifiedBytes, carBodyBytes: reader.carBodyBytes, knownBytes }
+}
+
+/** The store, in which every block that is found becomes one of the arriving item's too. */
+function sharing(local: DagSource<Place>, intake: Intake): DagSource<Place> {
+  return {
+    blocks: {
+      read: async (name, signal) => {
+        const bytes = await local.blocks.read(name, signal)
+        if (bytes !== undefined) intake.has(name.digest)
+        return bytes
+      },
+    },
+    index: {
+      find: (name) => {
+        const found = local.index.find(name)
+        if (found !== undefined) intake.has(name.digest)
+        return found
+      },
+    },
   }
 }
 
 async function openBody(
   deps: ReceiveDeps,
   holder: Holder,
-  request: { cid: CID; signal: AbortSignal },
-): Promise<IncomingMessage> {
+  request: { cid: CID; signal: AbortSignal; startAt: number },
+): Promise<{ body: PeerBody; isAsAsked: boolean }> {
   const target: PeerTarget = { peerId: holder.peerId, ...holder.https }
   const limit = deadline(deps.clock, RESPONSE_MS_MAX, stalled, request.signal)
+  const { startAt } = request
   try {
+    const accept = 'application/vnd.ipld.car; version=1; order=dfs; dups=y'
     const asked: PeerRequest = {
       path: `/ipfs/${request.cid}?format=car&dag-scope=all&car-dups=y`,
-      headers: { accept: 'application/vnd.ipld.car; version=1; order=dfs; dups=y' },
+      headers: startAt > 0 ? { accept, range: `bytes=${startAt}-` } : { accept },
       signal: limit.signal,
     }
-    const { status, body } = await deps.requests.request(target, asked)
-    if (status === 200) return body
-    body.destroy()
+    const { status, body, headers } = await deps.requests.request(target, asked)
+    if (status === 200) return { body, isAsAsked: startAt === 0 }
+    const isPart = status === 206 && headers.get('content-range')?.startsWith(`bytes ${startAt}-`)
+    if (isPart === true) return { body, isAsAsked: true }
+    body.discard()
     throw new CodedError('CONTENT_REFUSED', `The peer answered with status ${status}.`, {
       context: { status },
     })
   } catch (thrown) {
     if (limit.signal.aborted) throw abortReason(limit.signal)
-    throw thrown instanceof CodedError ? thrown : cut(thrown)
+    throw thrown
   } finally {
     limit.cancel()
   }
 }
 
 interface Pumped {
-  push(chunk: Uint8Array): void
+  push(piece: Uint8Array): void
   isWhole(): boolean
-  file: IncomingFile
+  /** Resolves when more may come; undefined: at once. */
+  busy(): Promise<void> | undefined
 }
 
+/** How a transfer ends that the peer, or the way to it, does not bring to its end. */
+const PEER_ENDED = /^(PEER_|CONTENT_STALLED$)/
+
 /** Reads the body to its end, as fast as the disk takes it and not slower than a peer must be. */
-function pump(clock: Clock, body: IncomingMessage, to: Pumped): Promise<void> {
+async function pump(clock: Clock, body: PeerBody, to: Pumped): Promise<void> {
   let windowBytes = 0
-  let isPaused = false
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const fail = (reason: unknown): void => reject(asError(reason))
-  const watch = repeat(
-    clock,
-    () => FETCH_WINDOW_MS,
-    () => {
-      // Once every block is verified it is of no interest how slowly the peer hangs up.
-      if (to.isWhole()) resolve()
-      else if (windowBytes < FETCH_WINDOW_BYTES_MIN && !isPaused) fail(stalled())
-      windowBytes = 0
-    },
-  )
-  body.on('data', (chunk: Uint8Array) => {
-    windowBytes += chunk.length
-    try {
-      to.push(chunk)
-    } catch (thrown) {
-      // Nothing more of it is looked at: the failure is final.
-      body.removeAllListeners('data').destroy()
-      return fail(thrown)
-    }
-    if (to.file.unwrittenBytes <= UNWRITTEN_BYTES_MAX || isPaused) return
-    isPaused = true
-    body.pause()
-    to.file.drained(UNWRITTEN_BYTES_MAX / 2).then(() => {
-      isPaused = false
-      body.resume()
-    }, fail)
-  })
-  body.once('end', () => resolve())
-  body.once('error', (error) => (to.isWhole() ? resolve() : fail(asCut(error))))
-  body.once('close', () => (to.isWhole() ? resolve() : fail(cut(undefined))))
-  return promise.finally(() => watch.cancel())
+  let isDraining = false
+  const wait = async (busy: Promise<void>): Promise<void> => {
+    isDraining = true
+    await busy
+    isDraining = false
+  }
+  const look = (): void => {
+    const isSlow = windowBytes < FETCH_WINDOW_BYTES_MIN && !isDraining
+    if (isSlow || to.isWhole()) body.discard(stalled())
+    windowBytes = 0
+  }
+  const watch = repeat(clock, () => FETCH_WINDOW_MS, look)
+  try {
+    await body.read((piece) => {
+      windowBytes += piece.length
+      to.push(piece)
+      const busy = to.busy()
+      return busy === undefined ? undefined : wait(busy)
+    })
+  } catch (thrown) {
+    // Once every block is verified it is of no interest how the peer hangs up, or how slowly.
+    if (!to.isWhole() || !PEER_ENDED.test(errorCode(thrown) ?? '')) throw thrown
+  } finally {
+    watch.cancel()
+  }
 }
 
 function stalled(): CodedError {
   return new CodedError('CONTENT_STALLED', 'The peer sent next to nothing for too long.', {
     context: { windowMs: FETCH_WINDOW_MS },
-  })
-}
-
-/** The end of a body that was not asked for, in our words. */
-function asCut(error: Error): Error {
-  return error instanceof CodedError ? error : cut(error)
-}
-
-function cut(cause: unknown): CodedError {
-  const context = { errno: errorCode(cause) }
-  return new CodedError('CONTENT_TRUNCATED', 'The connection to the peer broke.', {
-    cause,
-    context,
   })
 }

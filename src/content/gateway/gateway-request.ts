@@ -5,28 +5,28 @@
  */
 import type { CID } from 'multiformats/cid'
 import { parseCid } from '../../base/base.ts'
-import { GATEWAY_URL_LENGTH_MAX } from '../limits.ts'
+import type { ByteRange } from '../car/car.ts'
+import { GATEWAY_PATH_SEGMENTS_MAX, GATEWAY_URL_LENGTH_MAX } from '../limits.ts'
 import { isSupported } from '../unixfs/unixfs.ts'
 
-export interface ByteRange {
-  /** Below zero: counted from the end. */
-  from: number
-  /** The last byte, included; below zero: counted from the end; undefined: to the end. */
-  to: number | undefined
-}
-
-export type GatewayQuestion =
-  | { format: 'raw'; cid: CID }
+export type GatewayQuestion = {
+  cid: CID
+  /** Decoded names below the CID; none for the CID itself. */
+  path: readonly string[]
+} & (
+  | { format: 'raw' }
   | {
       format: 'car'
-      cid: CID
       scope: 'block' | 'entity' | 'all'
       range: ByteRange | undefined
       dups: boolean
+      /** Where the CAR is to begin, for a transfer that was cut off; else 0. */
+      skipBytes: number
     }
+)
 
 export interface Refusal {
-  status: 400 | 404 | 405 | 406
+  status: 400 | 404 | 405 | 406 | 410 | 451
   /** For people, one line. */
   text: string
 }
@@ -43,6 +43,8 @@ export function parseGatewayRequest(request: {
   method: string | undefined
   url: string | undefined
   accept: string | undefined
+  /** The `Range` header. */
+  range?: string | undefined
 }): { question: GatewayQuestion } | { refusal: Refusal } {
   const { method, url = '', accept } = request
   if (method !== 'GET' && method !== 'HEAD') return refuse(405, 'Only GET and HEAD are answered.')
@@ -56,20 +58,61 @@ export function parseGatewayRequest(request: {
   if (!isSupported(cid)) {
     return refuse(400, 'Only sha2-256 content ids of the codecs raw and dag-pb are kept here.')
   }
-  if (below !== '' && below !== '/') return refuse(404, 'There are no folders on this node.')
+  const segments = parsePath(below)
+  if (segments === undefined) return refuse(400, 'This is not a path below a content id.')
   const format = formatOf(parsed.searchParams, accept)
   if (format === undefined) {
     return refuse(406, `This gateway answers with ${RAW_TYPE} or ${CAR_TYPE} only.`)
   }
-  if (format.format === 'raw') return { question: { format: 'raw', cid } }
-  return carQuestion(cid, parsed.searchParams, format.parameters)
+  const target = { cid, path: segments }
+  if (format.format === 'raw') return { question: { ...target, format: 'raw' } }
+  const car = carQuestion(target, parsed.searchParams, format.parameters)
+  if ('refusal' in car || !canSkip(car.question)) return car
+  return { question: { ...car.question, skipBytes: parseSkip(request.range) } }
 }
 
+/** A CAR with duplicates, of everything, is one fixed sequence of bytes: it may begin anywhere. */
+function canSkip({ scope, range, dups }: CarQuestion): boolean {
+  return scope === 'all' && range === undefined && dups
+}
+
+/** Only "from here to the end" makes sense; anything else is answered with the whole, as HTTP allows. */
+function parseSkip(range = ''): number {
+  const start = /^bytes=(\d{1,15})-$/.exec(range.trim())?.[1]
+  return start === undefined ? 0 : Number(start)
+}
+
+/** The names of a path; undefined for what is none. One slash at the end means nothing here. */
+function parsePath(text: string): string[] | undefined {
+  const trimmed = text.replace(/^\//, '').replace(/\/$/, '')
+  if (trimmed === '') return []
+  const segments: string[] = []
+  for (const part of trimmed.split('/')) {
+    const name = tryDecode(part)
+    if (name === undefined || name === '' || name.includes('/') || name.includes('\0')) {
+      return undefined
+    }
+    segments.push(name)
+  }
+  return segments.length > GATEWAY_PATH_SEGMENTS_MAX ? undefined : segments
+}
+
+function tryDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // Bytes that are no UTF-8: no name that we could have.
+    return undefined
+  }
+}
+
+type CarQuestion = GatewayQuestion & { format: 'car' }
+
 function carQuestion(
-  cid: CID,
+  target: { cid: CID; path: readonly string[] },
   query: URLSearchParams,
   parameters: ReadonlyMap<string, string>,
-): { question: GatewayQuestion } | { refusal: Refusal } {
+): { question: CarQuestion } | { refusal: Refusal } {
   const parameter = (name: string): string | undefined =>
     query.get(`car-${name}`) ?? query.get(name) ?? parameters.get(name)
   const scope = query.get('dag-scope') ?? 'all'
@@ -86,7 +129,9 @@ function carQuestion(
   if (bytes !== null && range === undefined) {
     return refuse(400, 'entity-bytes is from:to, for example 0:1023 or -1024:*.')
   }
-  return { question: { format: 'car', cid, scope, range, dups: dups === 'y' } }
+  return {
+    question: { ...target, format: 'car', scope, range, dups: dups === 'y', skipBytes: 0 },
+  }
 }
 
 /** The address wins over the header: caches and links can carry it. */

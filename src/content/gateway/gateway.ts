@@ -7,23 +7,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import { asError, type Clock, errorCode, type Logger } from '../../base/base.ts'
 import type { Caller } from '../../net/net.ts'
-import type { Catalogue, Files, FoundBlock, StoredItem } from '../blocks/blocks.ts'
-import { bytesBelow, type CarSection, type CarSelection, carSections } from '../car/car.ts'
+import type { BlockStore, Place, StoredItem } from '../blocks/blocks.ts'
+import { type DagSection, type DagSource, dagSections } from '../car/car.ts'
 import { encodeCarHeader } from '../car-format.ts'
+import { damaged } from '../errors.ts'
+import { sourceOf } from '../library.ts'
 import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from '../limits.ts'
 import type { ContentMetrics } from '../metrics.ts'
-import { blockNameOf } from '../unixfs/unixfs.ts'
-import {
-  type ByteRange,
-  type GatewayQuestion,
-  parseGatewayRequest,
-  type Refusal,
-} from './gateway-request.ts'
+import { type RefusalDesk, withoutRefused } from '../refusing.ts'
+import { blockNameOf, type Found, resolvePath } from '../unixfs/unixfs.ts'
+import { type GatewayQuestion, parseGatewayRequest, type Refusal } from './gateway-request.ts'
 import { sendSections } from './sending.ts'
 
 export interface GatewayDeps {
-  catalogue: Catalogue
-  files: Files
+  store: BlockStore
+  refusals: RefusalDesk
   metrics: ContentMetrics
   clock: Clock
   log: Logger
@@ -38,9 +36,12 @@ interface Answer {
   headers: Record<string, string>
   /** Undefined: not known before it is sent. */
   lengthBytes: number | undefined
-  preamble: Uint8Array | undefined
-  sections: Iterable<CarSection>
+  /** Bytes of the whole that are left out in front; then it is a part. */
+  skipBytes: number
+  sections: AsyncIterable<DagSection<Place>>
 }
+
+const NOT_HERE: Refusal = { status: 404, text: 'This node has no such public item.' }
 
 export class Gateway {
   readonly #deps: GatewayDeps
@@ -59,34 +60,14 @@ export class Gateway {
 
   /** Answers one request. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
-    const parsed = parseGatewayRequest({
-      method: request.method,
-      url: request.url,
-      accept: request.headers.accept,
-    })
-    if ('refusal' in parsed) return refuse(response, parsed.refusal)
-    const answer = this.#answer(parsed.question, caller)
-    if (answer === undefined) {
-      return refuse(response, { status: 404, text: 'This node has no such public item.' })
-    }
-    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
-    if (isFresh(request, answer.headers['etag'])) {
-      response.writeHead(304).end()
-      return
-    }
-    if (answer.lengthBytes !== undefined) {
-      response.setHeader('content-length', answer.lengthBytes)
-    }
-    if (request.method === 'HEAD') {
-      response.writeHead(200).end()
-      return
-    }
-    const leave = this.#enter(caller)
-    if (leave === undefined) return refuseBusy(response)
     try {
-      await this.#send(response, answer)
-    } finally {
-      leave()
+      const answer = await this.#answerTo(request, caller)
+      if ('status' in answer) refuse(response, answer)
+      else await this.#give(request, response, { answer, caller })
+    } catch (thrown) {
+      this.#deps.log.error('a gateway request failed', { error: asError(thrown) })
+      if (response.headersSent) response.destroy()
+      else refuse(response, NOT_HERE)
     }
   }
 
@@ -95,22 +76,53 @@ export class Gateway {
     for (const response of this.#responses) response.destroy()
   }
 
-  async #send(response: ServerResponse, answer: Answer): Promise<void> {
-    const { files, metrics, log, clock, catalogue } = this.#deps
-    this.#responses.add(response)
+  async #give(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { answer, caller }: { answer: Answer; caller: Caller },
+  ): Promise<void> {
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
+    if (isFresh(request, answer.headers['etag'])) {
+      response.writeHead(304).end()
+      return
+    }
+    const { skipBytes, lengthBytes } = answer
+    if (lengthBytes !== undefined) {
+      if (skipBytes >= lengthBytes) {
+        response.setHeader('content-range', `bytes */${lengthBytes}`)
+        response.writeHead(416).end()
+        return
+      }
+      response.setHeader('content-length', lengthBytes - skipBytes)
+    }
+    if (skipBytes > 0 && lengthBytes !== undefined) {
+      response.setHeader('content-range', `bytes ${skipBytes}-${lengthBytes - 1}/${lengthBytes}`)
+    }
+    const status = skipBytes > 0 ? 206 : 200
+    if (request.method === 'HEAD') {
+      response.writeHead(status).end()
+      return
+    }
+    const leave = this.#enter(caller)
+    if (leave === undefined) return refuseBusy(response)
     try {
-      await using file = await openToClose(files, answer.item)
-      response.writeHead(200)
-      const sentBytes = await sendSections(
-        { clock, file: file.file, response },
-        answer.preamble,
-        answer.sections,
-      )
+      response.writeHead(status)
+      await this.#send(response, answer)
+    } finally {
+      leave()
+    }
+  }
+
+  async #send(response: ServerResponse, answer: Answer): Promise<void> {
+    const { store, metrics, log, clock } = this.#deps
+    this.#responses.add(response)
+    store.items.use(answer.item.sequence)
+    try {
+      const sentBytes = await sendSections({ clock, response, store }, answer.sections)
       metrics.servedBytes.add(sentBytes)
     } catch (thrown) {
       const error = asError(thrown)
       const code = errorCode(thrown)
-      if (code === 'ENOENT' || code === 'CONTENT_DAMAGED') catalogue.setWhole(answer.item, false)
       const isReceivers = code?.startsWith('CONTENT_RECEIVER_') === true
       if (isReceivers) log.debug('a receiver was lost', { code })
       else log.error('an item could not be read', { cid: answer.item.cid.toString(), error })
@@ -121,42 +133,96 @@ export class Gateway {
     }
   }
 
-  #answer(question: GatewayQuestion, caller: Caller): Answer | undefined {
-    const allow = (item: { visibility: string }): boolean =>
-      caller.kind === 'owner' || item.visibility === 'public'
-    const found = this.#deps.catalogue.find(blockNameOf(question.cid), allow)
-    if (found === undefined) return undefined
-    const answer = question.format === 'raw' ? rawAnswer(question.cid, found) : undefined
-    return answer ?? (question.format === 'car' ? this.#carAnswer(question, found) : undefined)
+  async #answerTo(request: IncomingMessage, caller: Caller): Promise<Answer | Refusal> {
+    const { method, url, headers } = request
+    const { accept, range } = headers
+    const parsed = parseGatewayRequest({ method, url, accept, range })
+    if ('refusal' in parsed) return parsed.refusal
+    const { question } = parsed
+    const who = caller.kind === 'owner' ? 'owner' : 'anybody'
+    const root = this.#deps.store.find(question.cid.multihash.digest, who)
+    const refused = this.#refusalOf(question, root !== undefined)
+    if (refused !== undefined) return refused
+    if (root === undefined) return NOT_HERE
+    const found = await resolvePath(this.#deps.store, question.cid, question.path)
+    if (found.kind !== 'found') return NOT_HERE
+    for (const { cid } of [...found.passed, found]) {
+      const part = this.#refusalOf({ cid, path: [] }, true)
+      if (part !== undefined) return part
+    }
+    return question.format === 'raw'
+      ? this.#rawAnswer(found, root.item)
+      : this.#carAnswer(question, found, root.item)
   }
 
-  #carAnswer(question: GatewayQuestion & { format: 'car' }, { item }: FoundBlock): Answer {
-    const { cid, dups } = question
-    const { catalogue } = this.#deps
-    const blocks = {
-      node: (digest: Uint8Array) => catalogue.nodeOf(item, digest),
-      leaf: (digest: Uint8Array) => catalogue.leafOf(item, digest),
+  /** Nobody can try out what a deny list names: of what is not here anyway, nothing is said. */
+  #refusalOf(
+    { cid, path }: { cid: CID; path: readonly string[] },
+    isHere: boolean,
+  ): Refusal | undefined {
+    const { refusals } = this.#deps
+    if (refusals.isEmpty) return undefined
+    const refused = refusals.check({ cid, path: path.join('/') })
+    if (refused === undefined || (refused.kind === 'listed' && !isHere)) return undefined
+    return { status: refused.status, text: refused.reason }
+  }
+
+  #source(): DagSource<Place> {
+    return withoutRefused(sourceOf(this.#deps.store), this.#deps.refusals)
+  }
+
+  #rawAnswer({ cid }: Found, item: StoredItem): Answer | Refusal {
+    const place = this.#deps.store.placeOf(blockNameOf(cid).digest)
+    if (place === undefined) return NOT_HERE
+    const { sizeBytes } = place
+    return {
+      item,
+      headers: {
+        ...commonHeaders(cid, item, 'bin'),
+        'content-type': 'application/vnd.ipld.raw',
+        etag: `"${cid}.raw"`,
+      },
+      lengthBytes: sizeBytes,
+      skipBytes: 0,
+      sections: this.#wholeBlock(place, blockNameOf(cid).digest),
     }
-    const range =
-      question.range === undefined
-        ? undefined
-        : resolveRange(question.range, bytesBelow(blocks, blockNameOf(cid)))
-    const scope = question.scope === 'block' ? 'block' : 'all'
-    const selection: CarSelection = { scope, range, dups }
-    const preamble = encodeCarHeader(cid)
+  }
+
+  /** One block by itself, read and checked at once: it is small. */
+  async *#wholeBlock(place: Place, digest: Uint8Array): AsyncGenerator<DagSection<Place>> {
+    const bytes = await this.#deps.store.read({ digest })
+    if (bytes === undefined || bytes.length !== place.sizeBytes) throw damaged()
+    yield { head: NO_HEAD, bytes }
+  }
+
+  async #carAnswer(
+    question: GatewayQuestion & { format: 'car' },
+    target: Found,
+    item: StoredItem,
+  ): Promise<Answer> {
+    const { cid, dups, scope, range, skipBytes } = question
     const isWhole = dups && scope === 'all' && range === undefined && cid.equals(item.cid)
-    const name = range === undefined ? scope : `${scope}.${range.start}-${range.end}`
+    const isItem = isWhole && question.path.length === 0
+    const name = range === undefined ? scope : `${scope}.${range.from}-${range.to ?? '*'}`
+    const source = this.#source()
+    const selection = { scope, range, dups }
+    const sections = dagSections(source, cid, target, { ...selection, skipBytes })
+    const knownBytes = isItem ? encodeCarHeader(cid).length + item.carBodyBytes : undefined
+    // A part must say of how much it is one.
+    const isPart = skipBytes > 0 && knownBytes === undefined
     return {
       item,
       headers: {
         ...commonHeaders(cid, item, 'car'),
         'content-type': `application/vnd.ipld.car; version=1; order=dfs; dups=${dups ? 'y' : 'n'}`,
-        'accept-ranges': 'none',
-        etag: `"${cid}.car.dfs.${dups ? 'dups' : 'unique'}.${name}"`,
+        'accept-ranges': dups && scope === 'all' && range === undefined ? 'bytes' : 'none',
+        etag: `"${target.cid}.car.dfs.${dups ? 'dups' : 'unique'}.${name}"`,
       },
-      lengthBytes: isWhole ? preamble.length + item.carBodyBytes : undefined,
-      preamble,
-      sections: carSections(blocks, cid, selection),
+      lengthBytes: isPart
+        ? await lengthOf(dagSections(source, cid, target, selection))
+        : knownBytes,
+      skipBytes,
+      sections,
     }
   }
 
@@ -178,23 +244,15 @@ export class Gateway {
   }
 }
 
-function rawAnswer(cid: CID, found: FoundBlock): Answer {
-  const head = new Uint8Array()
-  const section: CarSection =
-    'bytes' in found
-      ? { head, bytes: found.bytes }
-      : { head, offset: found.offset, sizeBytes: found.sizeBytes }
-  return {
-    item: found.item,
-    headers: {
-      ...commonHeaders(cid, found.item, 'bin'),
-      'content-type': 'application/vnd.ipld.raw',
-      etag: `"${cid}.raw"`,
-    },
-    lengthBytes: 'bytes' in found ? found.bytes.length : found.sizeBytes,
-    preamble: undefined,
-    sections: [section],
+const NO_HEAD = new Uint8Array()
+
+async function lengthOf(sections: AsyncIterable<DagSection<Place>>): Promise<number> {
+  let sumBytes = 0
+  for await (const section of sections) {
+    const { head } = section
+    sumBytes += head.length + ('bytes' in section ? section.bytes.length : section.sizeBytes)
   }
+  return sumBytes
 }
 
 function commonHeaders(cid: CID, item: StoredItem, ending: string): Record<string, string> {
@@ -206,12 +264,6 @@ function commonHeaders(cid: CID, item: StoredItem, ending: string): Record<strin
     'x-content-type-options': 'nosniff',
     'x-ipfs-path': `/ipfs/${cid}`,
   }
-}
-
-function resolveRange(range: ByteRange, sizeBytes: number): { start: number; end: number } {
-  const start = range.from < 0 ? Math.max(0, sizeBytes + range.from) : range.from
-  const last = range.to ?? sizeBytes - 1
-  return { start, end: (last < 0 ? sizeBytes + last : last) + 1 }
 }
 
 function isFresh(request: IncomingMessage, etag: string | undefined): boolean {
@@ -238,13 +290,4 @@ function answerText(response: ServerResponse, status: number, text: string): voi
   response.setHeader('content-length', body.length)
   response.setHeader('x-content-type-options', 'nosniff')
   response.writeHead(status).end(body)
-}
-
-/** The file of an item, closed when its scope ends. */
-async function openToClose(
-  files: Files,
-  item: StoredItem,
-): Promise<AsyncDisposable & { file: Awaited<ReturnType<Files['read']>> }> {
-  const file = await files.read(item.cid)
-  return { file, [Symbol.asyncDispose]: () => file.close() }
 }

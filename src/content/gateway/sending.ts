@@ -1,62 +1,54 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * Bytes from a file to a response with few copies: each read lands in one of a few buffers behind
- * the head of its section, so that one write carries both; the next read is under way while this
- * one is encrypted; a buffer is filled again only when its write has left the process.
+ * Sections of a CAR from the store to a response with few copies and few calls: blocks that lie one
+ * behind the other in a pack are read at once, with room for their heads between them as there; the
+ * next buffer is filled while this one is encrypted; a buffer is filled again only when its write has
+ * left the process. A block is compared with its hash the first time it is sent, before its last byte
+ * is: a receiver is cut off rather than given what it must take for a lie.
  */
+import { createHash, type Hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { type Clock, CodedError, type Timer } from '../../base/base.ts'
-import type { DiskFile } from '../blocks/blocks.ts'
-import type { CarSection } from '../car/car.ts'
-import { damaged } from '../errors.ts'
+import type { BlockStore, Place } from '../blocks/blocks.ts'
+import type { DagSection } from '../car/car.ts'
 import { SEND_BUFFERS, SEND_PIECE_BYTES, SEND_STALL_MS } from '../limits.ts'
-
-/** Room for the head of a section: a varint and a CID are at most 45 bytes. */
-const HEAD_BYTES_MAX = 64
-
-/** What one write carries: a head, and bytes at hand or in the file. */
-interface Piece {
-  head: Uint8Array | undefined
-  bytes: Uint8Array | undefined
-  offset: number
-  sizeBytes: number
-}
+import { DIGEST_BYTES } from '../unixfs/unixfs.ts'
 
 export interface SendDeps {
   clock: Clock
-  file: DiskFile
   response: ServerResponse
+  /** Where the blocks are read, and compared with their hash the first time. */
+  store: Pick<BlockStore, 'readInto' | 'isChecked' | 'check'>
 }
 
 /**
  * Sends the sections and ends the response.
  * @returns how many bytes were handed over.
- * @throws CodedError `CONTENT_RECEIVER_STALLED`, `CONTENT_RECEIVER_GONE`, `CONTENT_DAMAGED`, or the
- *   disk's failure; the response is for the caller to destroy.
+ * @throws CodedError `CONTENT_RECEIVER_STALLED`, `CONTENT_RECEIVER_GONE`, or the store's failure; the
+ *   response is for the caller to destroy.
  */
 export async function sendSections(
   deps: SendDeps,
-  preamble: Uint8Array | undefined,
-  sections: Iterable<CarSection>,
+  sections: AsyncIterable<DagSection<Place>>,
 ): Promise<number> {
-  const { response, file } = deps
   const buffers = new BufferRing(deps)
+  const filler = new Filler(deps, sections[Symbol.asyncIterator](), buffers)
   let sentBytes = 0
   try {
-    const pieces = cutPieces(preamble, sections)
-    let filling = fillNext(pieces, buffers, file)
+    let filling = filler.next()
     for (let filled = await filling; filled !== undefined; filled = await filling) {
-      filling = fillNext(pieces, buffers, file)
+      filling = filler.next()
       // Looked at when its turn comes; until then a failure must not count as unhandled.
       filling.catch(() => {})
       sentBytes += filled.bytes.length
-      response.write(filled.bytes, filled.give)
+      deps.response.write(filled.bytes, filled.give)
     }
     await buffers.allBack()
-    response.end()
+    deps.response.end()
     return sentBytes
   } finally {
     buffers.close()
+    await filler.close()
   }
 }
 
@@ -66,64 +58,162 @@ interface Filled {
   give: () => void
 }
 
-async function fillNext(
-  pieces: Iterator<Piece>,
-  buffers: BufferRing,
-  file: DiskFile,
-): Promise<Filled | undefined> {
-  const next = pieces.next()
-  if (next.done === true) return undefined
-  const { head, bytes, offset, sizeBytes } = next.value
-  const buffer = await buffers.take(HEAD_BYTES_MAX + sizeBytes)
-  const headBytes = head?.length ?? 0
-  if (head !== undefined) buffer.set(head)
-  const body = buffer.subarray(headBytes, headBytes + sizeBytes)
-  if (bytes !== undefined) body.set(bytes)
-  else if ((await file.read(body, offset)) < sizeBytes) throw damaged()
-  return { bytes: buffer.subarray(0, headBytes + sizeBytes), give: () => buffers.give(buffer) }
+/** Bytes of one section that go into one buffer. */
+interface Piece {
+  head: Uint8Array
+  /** Where the bytes are: at hand, or in the store. */
+  from: { bytes: Uint8Array } | { place: Place }
+  sizeBytes: number
+  /** Of a block that is sent whole and was not checked yet. */
+  check: Check | undefined
 }
 
-function* cutPieces(
-  preamble: Uint8Array | undefined,
-  sections: Iterable<CarSection>,
-): Generator<Piece> {
-  // The header of a CAR travels with the head of the first section.
-  let before = preamble
-  for (const section of sections) {
-    const head = before === undefined ? section.head : Buffer.concat([before, section.head])
-    before = undefined
+/** A block on its way to be compared with its hash. */
+interface Check {
+  /** Where the block begins. */
+  place: Place
+  digest: Uint8Array
+  hash: Hash
+}
+
+/** Several pieces that can be read at once. */
+interface Run {
+  place: Place
+  /** Where it begins in the buffer. */
+  start: number
+  end: number
+}
+
+/** Fills one buffer after the other with sections. */
+class Filler {
+  readonly #deps: SendDeps
+  readonly #sections: AsyncIterator<DagSection<Place>>
+  readonly #buffers: BufferRing
+  /** What did not fit into the last buffer. */
+  #rest: Piece | undefined
+  #isAtEnd = false
+
+  constructor(deps: SendDeps, sections: AsyncIterator<DagSection<Place>>, buffers: BufferRing) {
+    this.#deps = deps
+    this.#sections = sections
+    this.#buffers = buffers
+  }
+
+  async next(): Promise<Filled | undefined> {
+    const first = await this.#nextPiece()
+    if (first === undefined) return undefined
+    const buffer = await this.#buffers.take()
+    const give = (): void => this.#buffers.give(buffer)
+    try {
+      return { bytes: buffer.subarray(0, await this.#fill(buffer, first)), give }
+    } catch (thrown) {
+      give()
+      throw thrown
+    }
+  }
+
+  async close(): Promise<void> {
+    // A generator that waits for a disk ends when it has its answer; its failure has been told.
+    await this.#sections.return?.()
+  }
+
+  async #fill(buffer: Uint8Array, first: Piece): Promise<number> {
+    const runs: Run[] = []
+    const heads: { head: Uint8Array; at: number }[] = []
+    const checks: { check: Check; start: number; end: number; isEnd: boolean }[] = []
+    let at = 0
+    for (let piece: Piece | undefined = first; piece !== undefined; ) {
+      const room = buffer.length - at - piece.head.length
+      if (room <= 0) {
+        this.#rest = piece
+        break
+      }
+      heads.push({ head: piece.head, at })
+      const start = at + piece.head.length
+      const length = Math.min(room, piece.sizeBytes)
+      if ('bytes' in piece.from) buffer.set(piece.from.bytes.subarray(0, length), start)
+      else addToRuns(runs, { place: piece.from.place, start, end: start + length })
+      at = start + length
+      if (piece.check !== undefined) {
+        const isEnd = length === piece.sizeBytes
+        checks.push({ check: piece.check, start, end: at, isEnd })
+      }
+      if (length < piece.sizeBytes) {
+        this.#rest = restOf(piece, length)
+        break
+      }
+      if (at > buffer.length - SMALL_BYTES) break
+      piece = await this.#nextPiece()
+    }
+    for (const { place, start, end } of runs) {
+      await this.#deps.store.readInto(buffer.subarray(start, end), place)
+    }
+    for (const { check, start, end, isEnd } of checks) {
+      check.hash.update(buffer.subarray(start, end))
+      if (isEnd) this.#deps.store.check(check.place, check.digest, check.hash.digest())
+    }
+    // Last: what was read between two blocks are the heads of the pack, not necessarily these.
+    for (const { head, at: position } of heads) buffer.set(head, position)
+    return at
+  }
+
+  async #nextPiece(): Promise<Piece | undefined> {
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) return rest
+    if (this.#isAtEnd) return undefined
+    const next = await this.#sections.next()
+    if (next.done === true) {
+      this.#isAtEnd = true
+      return undefined
+    }
+    return this.#pieceOf(next.value)
+  }
+
+  #pieceOf(section: DagSection<Place>): Piece {
+    const { head } = section
     if ('bytes' in section) {
-      yield* cutBytes(head, section.bytes)
-    } else {
-      yield* cutRange(head, section.offset, section.sizeBytes)
+      const { bytes } = section
+      return { head, from: { bytes }, sizeBytes: bytes.length, check: undefined }
+    }
+    const { place, from, sizeBytes } = section
+    const isWhole = from === 0 && head.length > DIGEST_BYTES && sizeBytes === place.sizeBytes
+    const check =
+      isWhole && !this.#deps.store.isChecked(place)
+        ? // The head of a section ends with the digest of its block.
+          { place, digest: head.subarray(-DIGEST_BYTES), hash: createHash('sha256') }
+        : undefined
+    return {
+      head,
+      from: { place: { ...place, offset: place.offset + from } },
+      sizeBytes,
+      check,
     }
   }
-  if (before !== undefined) yield* cutBytes(before, new Uint8Array())
 }
 
-function* cutBytes(head: Uint8Array, bytes: Uint8Array): Generator<Piece> {
-  const whole = Buffer.concat([head, bytes])
-  for (let at = 0; at < whole.length; at += SEND_PIECE_BYTES) {
-    const part = whole.subarray(at, at + SEND_PIECE_BYTES)
-    yield { head: undefined, bytes: part, offset: 0, sizeBytes: part.length }
-  }
+/** With less room than this a buffer is sent: most heads would not fit. */
+const SMALL_BYTES = 64
+
+function restOf({ from, sizeBytes, check }: Piece, doneBytes: number): Piece {
+  const rest =
+    'bytes' in from
+      ? { bytes: from.bytes.subarray(doneBytes) }
+      : { place: { ...from.place, offset: from.place.offset + doneBytes } }
+  return { head: NO_HEAD, from: rest, sizeBytes: sizeBytes - doneBytes, check }
 }
 
-function* cutRange(head: Uint8Array, offset: number, sizeBytes: number): Generator<Piece> {
-  if (head.length > HEAD_BYTES_MAX || sizeBytes === 0) {
-    yield { head: undefined, bytes: head, offset: 0, sizeBytes: head.length }
-    if (sizeBytes > 0) yield* cutRange(new Uint8Array(), offset, sizeBytes)
-    return
-  }
-  for (let at = 0; at < sizeBytes; at += SEND_PIECE_BYTES) {
-    const length = Math.min(SEND_PIECE_BYTES, sizeBytes - at)
-    yield {
-      head: at === 0 ? head : undefined,
-      bytes: undefined,
-      offset: offset + at,
-      sizeBytes: length,
-    }
-  }
+const NO_HEAD = new Uint8Array()
+
+/** What lies as far behind the last run in its file as it will in the buffer, belongs to it. */
+function addToRuns(runs: Run[], next: Run): void {
+  const last = runs.at(-1)
+  const isContinued =
+    last !== undefined &&
+    last.place.volume === next.place.volume &&
+    next.place.offset - last.place.offset === next.start - last.start
+  if (isContinued) last.end = next.end
+  else if (next.end > next.start) runs.push(next)
 }
 
 /** A few buffers that go round; waiting for one is waiting for the receiver. */
@@ -143,25 +233,19 @@ class BufferRing {
     if (deps.response.destroyed) this.#onClose()
   }
 
-  async take(sizeBytes: number): Promise<Uint8Array> {
+  async take(): Promise<Uint8Array> {
     while (this.#free.length === 0 && this.#madeCount >= SEND_BUFFERS) await this.#turn()
     if (this.#failure !== undefined) throw this.#failure
     this.#outCount += 1
     const free = this.#free.pop()
     if (free !== undefined) return free
     this.#madeCount += 1
-    // The first may be all there is: a small item needs no large buffers.
-    return Buffer.allocUnsafeSlow(
-      this.#madeCount === 1 && sizeBytes < SEND_PIECE_BYTES
-        ? Math.max(sizeBytes, HEAD_BYTES_MAX)
-        : SEND_PIECE_BYTES + HEAD_BYTES_MAX,
-    )
+    return Buffer.allocUnsafeSlow(SEND_PIECE_BYTES)
   }
 
   give(buffer: Uint8Array): void {
     this.#outCount -= 1
-    if (buffer.length >= SEND_PIECE_BYTES) this.#free.push(buffer)
-    else this.#madeCount -= 1
+    this.#free.push(buffer)
     this.#waiter?.resolve()
   }
 

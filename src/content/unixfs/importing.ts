@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * From bytes to an item: the tree of the profile `unixfs-v1-2025` (IPIP-499), so that the same file
- * has the same CID here as in any IPFS software that follows it. ipfs-unixfs-importer lays out the
- * tree; leaves are hashed by node:crypto as the bytes pass, and never copied together.
+ * has the same CID here as in any IPFS software that follows it. Leaves are hashed by node:crypto as
+ * the bytes pass, and never copied together.
  */
 import { createHash } from 'node:crypto'
-import { importFile } from 'ipfs-unixfs-importer'
-import { balanced } from 'ipfs-unixfs-importer/layout'
 import type { CID } from 'multiformats/cid'
 import { sectionBytes } from '../car-format.ts'
 import { tooLarge } from '../errors.ts'
 import { ITEM_BYTES_MAX, LEAF_BYTES } from '../limits.ts'
 import { cidOf, RAW } from './cids.ts'
+import { FileLayout } from './file-layout.ts'
+import { FILE_NODE_LINKS } from './limits.ts'
+import type { EntryAttributes } from './source-entry.ts'
 
 /** One leaf of a tree: a raw block. */
 export interface Leaf {
@@ -41,6 +42,15 @@ export interface Tree {
   carBodyBytes: number
 }
 
+/** A tree that was just made, with what the folder around it must know. */
+export interface ImportedTree {
+  tree: Tree
+  /** Bytes of all blocks, duplicates included: dag-pb's `Tsize`. */
+  dagBytes: number
+  /** Blocks, duplicates included. */
+  blocksCount: number
+}
+
 /** Where the bytes go while they are hashed. */
 export interface ByteSink {
   /** Takes the next bytes, and is done with the piece when it returns. */
@@ -53,10 +63,10 @@ export interface ImportOptions {
   signal: AbortSignal
   onProgress?: ((receivedBytes: number) => void) | undefined
   /** Links of a tree node; other than 1024 only to compare with other profiles. */
-  width?: number
+  width?: number | undefined
+  /** To be kept in the root, which then is a node in any case. */
+  attributes?: EntryAttributes | undefined
 }
-
-const PROFILE_WIDTH = 1024
 
 /**
  * Reads `source` to its end.
@@ -67,71 +77,63 @@ export async function importBytes(
   sink: ByteSink,
   options: ImportOptions,
 ): Promise<Tree> {
-  const leaves = new Map<string, Leaf>()
-  const nodes = new Map<string, TreeNode>()
-  let sizeBytes = 0
-  let carBodyBytes = 0
+  return (await importTree(source, sink, options)).tree
+}
 
-  async function* importLeaves(): AsyncGenerator<() => Promise<ImportedLeaf>> {
-    for await (const leaf of cutLeaves(source, sink, options.signal)) {
-      await sink.ready()
-      const digest = leaf.digest
-      const key = digest.toString('latin1')
-      if (!leaves.has(key)) {
-        leaves.set(key, { digest, offset: sizeBytes, sizeBytes: leaf.sizeBytes })
-      }
-      sizeBytes += leaf.sizeBytes
-      if (sizeBytes > ITEM_BYTES_MAX) throw tooLarge(sizeBytes, ITEM_BYTES_MAX)
-      const cid = cidOf(RAW, digest)
-      carBodyBytes += sectionBytes(cid, leaf.sizeBytes)
-      options.onProgress?.(sizeBytes)
-      // The importer wants the block only where it would wrap it, which raw leaves never are.
-      const imported = { cid, size: BigInt(leaf.sizeBytes), block: EMPTY }
-      yield () => Promise.resolve(imported)
+/** As {@link importBytes}, for a file that will be part of a folder. */
+export async function importTree(
+  source: AsyncIterable<Uint8Array>,
+  sink: ByteSink,
+  options: ImportOptions,
+): Promise<ImportedTree> {
+  const builder = new TreeBuilder(options.width ?? FILE_NODE_LINKS)
+  for await (const { digest, sizeBytes } of cutLeaves(source, sink, options.signal)) {
+    await sink.ready()
+    builder.addLeaf(digest, sizeBytes)
+    options.onProgress?.(builder.sizeBytes)
+  }
+  return builder.finish(options.attributes)
+}
+
+/** Gathers what a {@link Tree} tells while the layout grows above the leaves. */
+class TreeBuilder {
+  readonly #leaves = new Map<string, Leaf>()
+  readonly #nodes = new Map<string, TreeNode>()
+  readonly #layout: FileLayout
+  #carBodyBytes = 0
+  #blocksCount = 0
+  sizeBytes = 0
+
+  constructor(width: number) {
+    this.#layout = new FileLayout(width, ({ cid, bytes }) => {
+      const { digest } = cid.multihash
+      this.#nodes.set(Buffer.from(digest).toString('latin1'), { digest, bytes })
+      this.#carBodyBytes += sectionBytes(cid, bytes.length)
+      this.#blocksCount += 1
+    })
+  }
+
+  addLeaf(digest: Buffer, sizeBytes: number): void {
+    const key = digest.toString('latin1')
+    if (!this.#leaves.has(key)) this.#leaves.set(key, { digest, offset: this.sizeBytes, sizeBytes })
+    this.sizeBytes += sizeBytes
+    if (this.sizeBytes > ITEM_BYTES_MAX) throw tooLarge(this.sizeBytes, ITEM_BYTES_MAX)
+    const cid = cidOf(RAW, digest)
+    this.#carBodyBytes += sectionBytes(cid, sizeBytes)
+    this.#blocksCount += 1
+    this.#layout.addLeaf(cid, sizeBytes)
+  }
+
+  finish(attributes: EntryAttributes | undefined): ImportedTree {
+    const { cid: root, dagBytes } = this.#layout.finish(attributes)
+    const tree = {
+      root,
+      sizeBytes: this.sizeBytes,
+      carBodyBytes: this.#carBodyBytes,
+      leaves: [...this.#leaves.values()],
+      nodes: [...this.#nodes.values()],
     }
-  }
-
-  const { cid: root } = await importFile({ content: NOTHING }, nodeStore(nodes, addNode), {
-    profile: 'unixfs-v1-2025',
-    layout: balanced({ maxChildrenPerNode: options.width ?? PROFILE_WIDTH }),
-    bufferImporter: importLeaves,
-    blockWriteConcurrency: 1,
-  })
-  function addNode(cid: CID, bytes: Uint8Array): void {
-    carBodyBytes += sectionBytes(cid, bytes.length)
-  }
-  return {
-    root,
-    sizeBytes,
-    carBodyBytes,
-    leaves: [...leaves.values()],
-    nodes: [...nodes.values()],
-  }
-}
-
-interface ImportedLeaf {
-  cid: CID
-  size: bigint
-  block: Uint8Array
-}
-
-const EMPTY = new Uint8Array()
-/** What the importer's own chunker would read; ours reads the source itself. */
-const NOTHING: readonly Uint8Array[] = []
-
-/** What the importer needs of a block store: it only puts, and only tree nodes. */
-function nodeStore(
-  nodes: Map<string, TreeNode>,
-  onNode: (cid: CID, bytes: Uint8Array) => void,
-): Parameters<typeof importFile>[1] {
-  return {
-    put: (cid, block) => {
-      if (!(block instanceof Uint8Array)) throw new TypeError('the importer puts whole blocks')
-      const digest = cid.multihash.digest
-      onNode(cid, block)
-      nodes.set(Buffer.from(digest).toString('latin1'), { digest, bytes: block })
-      return cid
-    },
+    return { tree, dagBytes, blocksCount: this.#blocksCount }
   }
 }
 

@@ -1,35 +1,28 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Requests to peers over HTTPS. Not one byte of HTTP is written before the peer's key is proven;
- * connections are kept for the next request to the same peer at the same address. The body is
- * Node's own stream, untouched, so that bulk costs what bare node:https costs.
+ * connections are kept for the next request to the same peer at the same address.
  */
-import {
-  Agent,
-  type ClientRequest,
-  type ClientRequestArgs,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-} from 'node:http'
-import type { Duplex } from 'node:stream'
-import { createSecureContext } from 'node:tls'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import {
   abortReason,
   asError,
+  BugError,
   type Clock,
   CodedError,
   type Counter,
-  errorCode,
   type Logger,
   type Metrics,
-  repeat,
 } from '../../base/base.ts'
 import { createCertificate, type Signer } from './certificate.ts'
 import { preferredCiphers } from './ciphers.ts'
-import { type DialDeps, dialPeer, type PeerTarget, tooSlow, unreachable } from './dial.ts'
+import { type PeerTarget, unreachable } from './dial.ts'
+import { Exchange, type PeerResponse } from './exchange.ts'
 import { CLIENT_LIMITS, type PeerHttpsClientLimits } from './limits.ts'
+import { connectionKey, PeerConnection } from './peer-connection.ts'
+import { ConnectionPool } from './pool.ts'
+import { encodeRequestHead } from './request-head.ts'
+import type { RequestMethod } from './response-head.ts'
 
 export interface PeerHttpsClientDeps {
   signer: Signer
@@ -47,26 +40,20 @@ export interface PeerHttpsClientOptions {
 export interface PeerRequest {
   /** From the first slash on. */
   path: string
-  method?: 'GET' | 'HEAD'
-  headers?: OutgoingHttpHeaders
+  method?: RequestMethod
+  headers?: Readonly<Record<string, string>>
   /** Calls off the request at any time, also in the middle of the body. */
   signal: AbortSignal
-}
-
-export interface PeerResponse {
-  status: number
-  headers: IncomingHttpHeaders
-  /** To be read to its end, or destroyed: until then it holds a connection. */
-  body: IncomingMessage
 }
 
 export class PeerHttpsClient {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #limits: PeerHttpsClientLimits
-  readonly #agent: PeerAgent
+  readonly #secureContext: SecureContext
+  readonly #pool: ConnectionPool
   readonly #requests: Counter
-  readonly #active = new Set<ClientRequest>()
+  #activeCount = 0
   readonly #closed = new AbortController()
 
   constructor(deps: PeerHttpsClientDeps, options: PeerHttpsClientOptions) {
@@ -79,29 +66,29 @@ export class PeerHttpsClient {
       ['result'],
     )
     const { certificatePem, privateKeyPem } = createCertificate(deps.signer)
-    const secureContext = createSecureContext({
+    this.#secureContext = createSecureContext({
       cert: certificatePem,
       key: privateKeyPem,
       minVersion: 'TLSv1.3',
       ciphers: preferredCiphers(options.hasAes),
     })
-    this.#agent = new PeerAgent({ secureContext, clock: deps.clock, limits: this.#limits })
+    this.#pool = new ConnectionPool({ clock: deps.clock, limits: this.#limits })
   }
 
-  /** Requests under way, their bodies included. */
+  /** Requests under way, from the dial to the end of the body. */
   get activeRequests(): number {
-    return this.#active.size
+    return this.#activeCount
   }
 
   /** Connections kept for a next request. */
   get idleConnections(): number {
-    return this.#agent.idleCount
+    return this.#pool.size
   }
 
   /**
    * @throws CodedError `PEER_WRONG_KEY`, `PEER_NO_IDENTITY`, `PEER_UNREACHABLE`, `PEER_TIMEOUT`,
-   * `PEER_BAD_ADDRESS` or `PEER_REQUESTS_FULL`; or the signal's reason. Once the body flows, it is
-   * the body that ends with the failure (`PEER_STALLED`, Node's `ECONNRESET`, the signal's reason).
+   * `PEER_BAD_ADDRESS`, `PEER_BAD_ANSWER` or `PEER_REQUESTS_FULL`; or the signal's reason. Once the
+   * head is here, it is the body that ends with the failure.
    */
   async request(target: PeerTarget, request: PeerRequest): Promise<PeerResponse> {
     try {
@@ -109,6 +96,7 @@ export class PeerHttpsClient {
       this.#requests.add(1, { result: 'ok' })
       return response
     } catch (thrown) {
+      if (thrown instanceof BugError) throw thrown
       const failure = request.signal.aborted ? abortReason(request.signal) : asError(thrown)
       const known = failure instanceof CodedError ? failure : unreachable(target, failure)
       this.#requests.add(1, { result: request.signal.aborted ? 'ABORTED' : known.code })
@@ -120,152 +108,58 @@ export class PeerHttpsClient {
   /** Ends all requests and closes all connections. */
   close(): void {
     this.#closed.abort(new CodedError('PEER_CLIENT_CLOSED', 'The node is stopping.'))
-    this.#agent.destroy()
+    this.#pool.clear()
   }
 
   /** A kept connection may have been closed by the peer just now: then the next one is taken. */
   async #requestWithRetry(target: PeerTarget, request: PeerRequest): Promise<PeerResponse> {
-    for (let attempt = 0; ; attempt++) {
-      const signal = AbortSignal.any([request.signal, this.#closed.signal])
+    const { method = 'GET', path, headers = {} } = request
+    const head = encodeRequestHead(target, { method, path, headers })
+    const signal = AbortSignal.any([request.signal, this.#closed.signal])
+    for (;;) {
       if (signal.aborted) throw abortReason(signal)
-      if (this.#active.size >= this.#limits.requestsMax) throw requestsFull()
-      const sent = httpRequest(this.#argumentsOf(target, request, signal))
+      if (this.#activeCount >= this.#limits.requestsMax) throw requestsFull()
+      this.#activeCount += 1
+      const kept = this.#pool.take(connectionKey(target))
+      const connection = kept ?? (await this.#dial(target, signal))
+      const exchange = this.#exchangeOn(connection, { target, method, signal })
       try {
-        return await this.#exchange(sent, target, signal)
+        return await exchange.start(head)
       } catch (thrown) {
-        const isStale = sent.reusedSocket && STALE_CODES.has(errorCode(thrown))
-        if (!isStale || signal.aborted || attempt >= this.#limits.idlePerPeerMax) throw thrown
+        // This ends: each turn takes a kept connection away, and the last one dials.
+        if (kept === undefined || !exchange.isStale || signal.aborted) throw thrown
       }
     }
   }
 
-  #argumentsOf(target: PeerTarget, request: PeerRequest, signal: AbortSignal): PeerRequestArgs {
-    return {
-      agent: this.#agent,
-      method: request.method ?? 'GET',
-      path: request.path,
-      // The zone of a link-local address means nothing to the other end.
-      headers: { host: hostHeaderOf(target), ...request.headers },
-      maxHeaderSize: this.#limits.headerBytesMax,
-      dial: { target, signal },
+  async #dial(target: PeerTarget, signal: AbortSignal): Promise<PeerConnection> {
+    const deps = { secureContext: this.#secureContext, clock: this.#clock, limits: this.#limits }
+    try {
+      const connection = await PeerConnection.open(target, deps, signal)
+      if (!signal.aborted) return connection
+      connection.destroy()
+      throw abortReason(signal)
+    } catch (thrown) {
+      this.#activeCount -= 1
+      throw thrown
     }
   }
 
-  #exchange(
-    request: ClientRequest,
-    target: PeerTarget,
-    signal: AbortSignal,
-  ): Promise<PeerResponse> {
-    return new Promise((resolve, reject) => {
-      let body: IncomingMessage | undefined
-      const fail = (failure: Error): void => void (body ?? request).destroy(failure)
-      const onAbort = (): void => fail(abortReason(signal))
-      // Dialling has its own limits; this one starts with the connection.
-      let timer = { cancel: (): void => {} }
-      request.once('socket', () => {
-        timer = this.#clock.after(this.#limits.firstByteMs, () => fail(tooSlow(target, 'answer')))
-      })
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#active.add(request)
-      // After the response these change nothing: the body carries the failure.
-      request.on('error', reject)
-      request.once('close', () => {
-        timer.cancel()
-        signal.removeEventListener('abort', onAbort)
-        this.#active.delete(request)
-        reject(new CodedError('PEER_UNREACHABLE', 'The peer closed without an answer.'))
-      })
-      request.once('response', (response) => {
-        body = response
-        timer.cancel()
-        timer = this.#watchForStall(response, fail)
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response })
-      })
-      request.end()
+  #exchangeOn(
+    connection: PeerConnection,
+    asked: { target: PeerTarget; method: RequestMethod; signal: AbortSignal },
+  ): Exchange {
+    const { target, method, signal } = asked
+    const deps = { connection, target, clock: this.#clock, limits: this.#limits }
+    const onAbort = (): void => exchange.fail(abortReason(signal))
+    const exchange = new Exchange(deps, method, (end) => {
+      signal.removeEventListener('abort', onAbort)
+      this.#activeCount -= 1
+      if (end === 'reusable') this.#pool.keep(connection)
     })
+    signal.addEventListener('abort', onAbort, { once: true })
+    return exchange
   }
-
-  /** Ends a body of which nothing comes any more, unless it is the reader who does not read. */
-  #watchForStall(body: IncomingMessage, fail: (failure: Error) => void): { cancel(): void } {
-    const stallMs = this.#limits.stallMs
-    let seenBytes = -1
-    let seenAtMs = 0
-    const look = (): void => {
-      const nowMs = this.#clock.monotonicMs()
-      const bytes = body.socket.bytesRead
-      if (bytes !== seenBytes || body.readableLength > 0) {
-        seenBytes = bytes
-        seenAtMs = nowMs
-      } else if (nowMs - seenAtMs >= stallMs) {
-        fail(new CodedError('PEER_STALLED', 'The peer stopped sending in the middle of an answer.'))
-      }
-    }
-    look()
-    return repeat(this.#clock, () => stallMs / 4, look)
-  }
-}
-
-/** How a kept connection says that the peer closed it meanwhile. */
-const STALE_CODES = new Set<string | undefined>(['ECONNRESET', 'EPIPE'])
-
-/** What our requests tell our agent beside Node's own arguments. */
-interface PeerRequestArgs extends ClientRequestArgs {
-  dial: { target: PeerTarget; signal: AbortSignal }
-}
-
-/** Keeps proven connections by peer and address; a connection for one peer serves no other. */
-class PeerAgent extends Agent {
-  readonly #deps: DialDeps
-  readonly #idleMax: number
-
-  constructor(deps: DialDeps & { limits: PeerHttpsClientLimits }) {
-    // node:http's agent, not node:https's: there is no session cache to resume a session from.
-    super({
-      keepAlive: true,
-      maxFreeSockets: deps.limits.idlePerPeerMax,
-      scheduling: 'lifo',
-      timeout: deps.limits.idleMs,
-    })
-    this.#deps = deps
-    this.#idleMax = deps.limits.idleMax
-  }
-
-  get idleCount(): number {
-    return Object.values(this.freeSockets).reduce((sum, idle) => sum + (idle?.length ?? 0), 0)
-  }
-
-  override getName(options?: ClientRequestArgs): string {
-    const { target } = dialOf(options)
-    return `${target.peerId} ${target.host} ${target.port}`
-  }
-
-  override createConnection(
-    options: ClientRequestArgs,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const { target, signal } = dialOf(options)
-    dialPeer(target, this.#deps, signal).then(
-      (socket) => callback?.(null, socket),
-      // Node passes no socket beside a failure; its types do not know that.
-      (failure: Error) => (callback as ((error: Error) => void) | undefined)?.(failure),
-    )
-  }
-
-  override keepSocketAlive(socket: Duplex): boolean {
-    if (this.idleCount >= this.#idleMax) return false
-    // Node's own method answers with a boolean; its types say void.
-    return super.keepSocketAlive(socket) as unknown as boolean
-  }
-}
-
-function dialOf(options: ClientRequestArgs | undefined): PeerRequestArgs['dial'] {
-  // Only PeerHttpsClient uses this agent, and it always passes PeerRequestArgs.
-  return (options as PeerRequestArgs).dial
-}
-
-function hostHeaderOf({ host, port }: PeerTarget): string {
-  const [address = host] = host.split('%')
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function requestsFull(): CodedError {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A TLS connection to a peer, handed out only once the peer's key is proven. */
-import { isIP } from 'node:net'
-import { connect, type SecureContext, type TLSSocket } from 'node:tls'
+import { isIP, type OnReadOpts } from 'node:net'
+import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from 'node:tls'
 import {
   abortReason,
   asError,
@@ -26,6 +26,12 @@ export interface DialDeps {
   limits: Pick<PeerHttpsClientLimits, 'connectMs' | 'handshakeMs'>
 }
 
+export interface DialOptions {
+  signal: AbortSignal
+  /** Where received bytes go, instead of 'data' events: into a buffer that is used again. */
+  onread: OnReadOpts
+}
+
 /**
  * @throws CodedError `PEER_WRONG_KEY`, `PEER_NO_IDENTITY`, `PEER_TIMEOUT`, `PEER_UNREACHABLE` or
  * `PEER_BAD_ADDRESS`; or the signal's reason.
@@ -33,13 +39,14 @@ export interface DialDeps {
 export function dialPeer(
   target: PeerTarget,
   deps: DialDeps,
-  signal: AbortSignal,
+  { signal, onread }: DialOptions,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortReason(signal))
     // Names are never looked up: a peer's advert must not make us ask somebody's DNS.
     if (isIP(target.host) === 0) return reject(badAddress(target))
-    const socket = connect({
+    // Node's documentation has `onread` for tls.connect, its types do not.
+    const options: ConnectionOptions & { onread: OnReadOpts } = {
       host: target.host,
       port: target.port,
       secureContext: deps.secureContext,
@@ -48,7 +55,9 @@ export function dialPeer(
       servername: '',
       // The certificate is checked below, by the key that it proves and by nothing else.
       rejectUnauthorized: false,
-    })
+      onread,
+    }
+    const socket = connect(options)
     let timer: Timer
     const finish = (failure: Error | undefined): void => {
       timer.cancel()

@@ -15,10 +15,10 @@ export {
   type PeerHttpsClientDeps,
   type PeerHttpsClientOptions,
   type PeerRequest,
-  type PeerResponse,
 } from './client.ts'
 export type { RequestHandler } from './desk.ts'
 export type { PeerTarget } from './dial.ts'
+export type { PeerBody, PeerResponse, TakePiece } from './exchange.ts'
 export type { PeerHttpsClientLimits, PeerHttpsServerLimits } from './limits.ts'
 export {
   PeerHttpsServer,

@@ -7,6 +7,21 @@ export const CERTIFICATE_BYTES_MAX = 4 * 1024
 /** Elements side by side inside one DER element. A certificate of ours has 8 at the widest. */
 export const DER_SIBLINGS_MAX = 32
 
+/** Headers of one response. Our server sends a dozen, others two; what has more is up to something. */
+export const RESPONSE_HEADERS_MAX = 64
+
+/** Hexadecimal digits of a chunk's size: chunks below 4 GiB; nobody makes one of more than a few MiB. */
+export const CHUNK_SIZE_DIGITS_MAX = 8
+
+/** Bytes of the one buffer through which a connection receives: what a TLS record holds at most. */
+export const RECEIVE_BYTES = 16 * 1024
+
+/**
+ * Bytes kept of what still comes when a connection has been paused: what was read from the kernel at
+ * once (64 KiB) and is being decrypted. Four times that has not been seen; but what grows has a limit.
+ */
+export const HELD_BYTES_MAX = 256 * 1024
+
 /** What a server bears. Tests pass smaller ones; a node uses {@link SERVER_LIMITS}. */
 export interface PeerHttpsServerLimits {
   /** Connections that have not finished the TLS handshake; beyond it the oldest goes. */

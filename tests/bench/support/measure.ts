@@ -11,6 +11,12 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** CPU-seconds of all processes that this one started and that have ended. */
+export function childrenCpuSeconds(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ') ?? []
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND
+}
+
 /** Forgets the greatest resident size so far, so that the next one belongs to what follows. */
 export function resetPeakMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
@@ -20,6 +26,12 @@ export function memoryMiB(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const read = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1])
   return { now: read('VmRSS') / 1024, peak: read('VmHWM') / 1024 }
+}
+
+/** A field of all mappings of a process together: `Pss` is its fair share of what it shares. */
+export function memoryKibibytes(pid: number, field: 'Pss' | 'Pss_Anon' | 'Pss_File'): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1])
 }
 
 export function median(values: readonly number[]): number {
@@ -51,4 +63,12 @@ export function report(result: Result, rows: readonly (readonly [string, string]
 
 export function round(value: number, digits = 3): number {
   return Number(value.toFixed(digits))
+}
+
+/** A number after `--name` on the command line. */
+export function numberOption(name: string, otherwise: number): number {
+  const at = process.argv.indexOf(`--${name}`)
+  const value = at === -1 ? otherwise : Number(process.argv[at + 1])
+  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} needs a number`)
+  return value
 }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Letting go: blocks that no item has any more, files of which nothing is of use, packs that are half
+ * empty. Whatever is removed is forgotten by the index first and in the same breath as the decision,
+ * so that no arrival can come to rely on it meanwhile.
+ */
+import { CodedError } from '../../base/base.ts'
+import type { BlockIndex, Place, Volume } from './block-index.ts'
+import type { Bodies } from './bodies.ts'
+import type { Catalogue, StoredItem } from './catalogue.ts'
+import { PACK_WASTE_MAX, SLICE_ROWS } from './limits.ts'
+import type { PackPosition, Packs } from './packs.ts'
+import { DAG_CBOR, decodeRecord, type PackRecord } from './records.ts'
+import { scanSections } from './sections.ts'
+import type { Volumes } from './volumes.ts'
+
+export interface CollectorDeps {
+  index: BlockIndex
+  items: Catalogue
+  packs: Packs
+  bodies: Bodies
+  volumes: Volumes
+  /** Has every arriving item say which blocks of others it relies on. */
+  flushShares(): void
+  /** Whether an arriving item writes to the body of that CID. */
+  isWriting(cid: string): boolean
+  /** Whether an arriving item has blocks in that pack, or an older one, that the index does not know. */
+  isUnindexed(pack: number): boolean
+}
+
+export class Collector {
+  readonly #deps: CollectorDeps
+  /** Bodies that lost a block, by volume. */
+  readonly #partials = new Map<number, Volume>()
+
+  constructor(deps: CollectorDeps) {
+    this.#deps = deps
+  }
+
+  /** Takes an item's blocks from it, and removes what is of no use to any other. */
+  async letGo(item: number): Promise<void> {
+    const { index } = this.#deps
+    const touched = new Set<number>()
+    for (;;) {
+      this.#deps.flushShares()
+      const volumes = index.removeSomeMembers(item)
+      if (volumes.length === 0) break
+      for (const volume of volumes) touched.add(volume)
+    }
+    for (const number of touched) {
+      const volume = index.volume(number)
+      if (volume === undefined) continue
+      if (volume.kind === 'pack') await this.compact(Number(volume.name))
+      else await this.#removeIfUseless(volume)
+    }
+  }
+
+  /**
+   * A block was found missing or wrong: it is nowhere any more, unless it lies elsewhere too.
+   * @returns the items that are damaged by it.
+   */
+  drop({ block, volume: number }: Pick<Place, 'block' | 'volume'>): StoredItem[] {
+    const { index, items } = this.#deps
+    const digest = index.digestOf(block)
+    if (digest === undefined) return []
+    const concerned = index.itemsOf(block)
+    index.removeBlock(block)
+    const other = index.placeOf(digest)
+    if (other !== undefined) {
+      for (const item of concerned) index.addMember(item, other.block)
+      return []
+    }
+    const volume = index.volume(number)
+    if (volume?.kind === 'body') this.#partials.set(number, volume)
+    const damaged: StoredItem[] = []
+    for (const sequence of concerned) {
+      const item = items.at(sequence)
+      if (item?.state !== 'whole') continue
+      items.setState(sequence, 'damaged')
+      damaged.push({ ...item, state: 'damaged', isWhole: false })
+    }
+    return damaged
+  }
+
+  /** Copies what is of use out of a pack that is mostly not, and removes it. */
+  async compact(pack: number): Promise<void> {
+    const { index, packs } = this.#deps
+    const volume = index.volumeNamed('pack', String(pack))
+    const sizeBytes = packs.sizeOf(pack)
+    if (volume === undefined || sizeBytes === undefined) return
+    if (pack === packs.currentPack || this.#deps.isUnindexed(pack)) return
+    this.#deps.flushShares()
+    if (index.usefulBytes(volume.volume) > sizeBytes * (1 - PACK_WASTE_MAX)) return
+    await this.#copyOut(pack, volume)
+    await packs.sync()
+    this.#deps.flushShares()
+    const left = index.usefulBytes(volume.volume)
+    // Something came to be of use while the rest was copied: another time.
+    if (left > 0) return
+    index.removeVolume(volume)
+    this.#deps.volumes.forget(volume.volume)
+    await packs.remove(pack)
+  }
+
+  async #copyOut(pack: number, volume: Volume): Promise<void> {
+    const { packs, index } = this.#deps
+    const isOldest = packs.numbers()[0] === pack
+    const file = await packs.openPack(pack)
+    const epoch = packs.epoch
+    const moved: { block: number; to: PackPosition }[] = []
+    try {
+      const useful = index.usefulDigests(volume.volume)
+      const sections: { codec: number; digest: Uint8Array; bytes: Uint8Array }[] = []
+      const flush = async (): Promise<void> => {
+        for (const { codec, digest, bytes } of sections.splice(0)) {
+          await packs.ready()
+          const to = packs.append(codec, digest, bytes)
+          const block = useful.get(keyOf(digest))
+          if (block !== undefined && codec !== DAG_CBOR) moved.push({ block, to })
+        }
+      }
+      await scanSections(file, {
+        from: packs.firstSection(pack),
+        visit: ({ codec, digest, bytes }) => {
+          const isWanted =
+            codec === DAG_CBOR
+              ? this.#isCurrent(decodeRecord(bytes), isOldest)
+              : useful.has(keyOf(digest))
+          if (isWanted) sections.push({ codec, digest: digest.slice(), bytes: bytes.slice() })
+        },
+        breathe: flush,
+      })
+      await flush()
+    } finally {
+      await file.close()
+    }
+    await packs.sync()
+    if (packs.epoch !== epoch) throw new CodedError('STORE_DISK_ERROR', 'A pack was not copied.')
+    this.#tellMoved(moved)
+  }
+
+  #tellMoved(moved: readonly { block: number; to: PackPosition }[]): void {
+    const { index } = this.#deps
+    for (let at = 0; at < moved.length; at += SLICE_ROWS) {
+      index.transaction(() => {
+        for (const { block, to } of moved.slice(at, at + SLICE_ROWS)) {
+          const name = String(to.pack)
+          const volume = index.openVolume({
+            kind: 'pack',
+            name,
+            sizeBytes: 0,
+            reference: undefined,
+          })
+          index.moveBlock(block, volume.volume, to.offset)
+        }
+      })
+    }
+  }
+
+  /** Whether a record says something that no later one has overtaken. */
+  #isCurrent(record: PackRecord | undefined, isOldest: boolean): boolean {
+    const { items, index } = this.#deps
+    if (record === undefined) return true
+    switch (record.record) {
+      case 'item':
+        return items.get(record.root)?.revision === record.revision
+      case 'gone':
+        // It must outlive what it speaks of, which stands in an older pack.
+        return !isOldest
+      case 'reference':
+        return index.volumeNamed('reference', `${record.root} ${record.path}`) !== undefined
+      case 'pack':
+        return false
+    }
+  }
+
+  async #removeIfUseless(volume: Volume): Promise<void> {
+    const { index, bodies } = this.#deps
+    this.#deps.flushShares()
+    if (this.#deps.isWriting(volume.name) || !index.isUseless(volume.volume)) return
+    if (volume.kind === 'reference') {
+      index.removeVolume(volume)
+      this.#deps.volumes.forget(volume.volume)
+      return
+    }
+    const pair = (['body', 'manifest'] as const).flatMap((kind) => {
+      return index.volumeNamed(kind, volume.name) ?? []
+    })
+    if (pair.some((one) => !index.isUseless(one.volume))) return
+    for (const one of pair) {
+      index.removeVolume(one)
+      this.#deps.volumes.forget(one.volume)
+    }
+    await bodies.remove(volume.name)
+  }
+
+  /** Writes down which bodies are not whole any more, so that a new index does not take them for it. */
+  async sayPartials(): Promise<void> {
+    const { index, bodies } = this.#deps
+    for (const [number, volume] of this.#partials) {
+      this.#partials.delete(number)
+      if (index.volume(number) === undefined) continue
+      const ranges = index.rangesIn(number)
+      if (ranges.length > 0) await bodies.writeHave(volume.name, ranges)
+      else await this.#removeIfUseless(volume)
+    }
+  }
+}
+
+function keyOf(digest: Uint8Array): string {
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('latin1')
+}

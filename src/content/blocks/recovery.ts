@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What a start does: the index is told what stands in the packs beyond the point up to which it knows
+ * them. After a power cut that is a little; when the database was lost, it is everything, and the
+ * bodies are looked at too. Afterwards the index says what is on the disk, and what is gone is named.
+ */
+import type { CID } from 'multiformats/cid'
+import type { Clock, Logger } from '../../base/base.ts'
+import { parseCid } from '../../base/base.ts'
+import { type BlockReader, DAG_PB, RAW, walkDag } from '../unixfs/unixfs.ts'
+import type { BlockIndex, Place, Volume } from './block-index.ts'
+import { type Bodies, type ByteRange, type FoundBody, manifestStart } from './bodies.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { Disk } from './disk.ts'
+import { ARRIVING_ITEMS_MAX, CHECKED_FILES_MAX, CHECKS_PARALLEL_MAX } from './limits.ts'
+import type { Packs } from './packs.ts'
+import { DAG_CBOR, decodeRecord, type ItemRecord, type PackRecord } from './records.ts'
+import { type FoundSection, scanSections } from './sections.ts'
+
+export interface RecoveryDeps {
+  disk: Disk
+  log: Logger
+  clock: Clock
+  index: BlockIndex
+  items: Catalogue
+  packs: Packs
+  bodies: Bodies
+  blocks: BlockReader
+  /** Takes from an item that is no more what it had. */
+  letGo(item: number): Promise<void>
+  /** Says that a block is missing, and with it the items that need it. */
+  drop(place: Place): void
+}
+
+export interface RecoveryReport {
+  /** The index was made anew from packs and bodies. */
+  isRebuilt: boolean
+  /** The highest number of a record so far. */
+  revision: number
+  /** Items that are not whole any more. */
+  lost: readonly { cid: CID; name: string; missingCount: number }[]
+  /** Whole files that no item has: found only when the index is made anew. */
+  strays: readonly CID[]
+  /** Files of which nothing is known but their name. */
+  unknownBodies: readonly string[]
+}
+
+type ReferenceRecord = PackRecord & { record: 'reference' }
+type StateRecord = PackRecord & { record: 'item' | 'gone' }
+
+/** What the packs say beyond what the index knows. */
+interface Replay {
+  revision: number
+  /** The last record about each item. */
+  states: Map<string, StateRecord>
+  references: ReferenceRecord[]
+  /** A pack that was closed long ago could not be read to its end. */
+  isTorn: boolean
+}
+
+export async function recover(deps: RecoveryDeps, signal: AbortSignal): Promise<RecoveryReport> {
+  const { index, packs, bodies } = deps
+  const found = await bodies.list()
+  const position = index.position()
+  const isRebuilt = position === undefined && (packs.numbers().length > 0 || found.length > 0)
+  if (isRebuilt)
+    deps.log.warn('making the index of the store anew', { count: packs.numbers().length })
+  // An index that lags behind a power cut may not know a body that was acknowledged.
+  for (const body of found) {
+    const isKnown = index.volumeNamed('body', body.cid) !== undefined
+    if (!isKnown || body.isPartial) await registerBody(deps, body)
+  }
+  const replay = await replayPacks(deps, position, signal)
+  for (const record of replay.references) await registerReference(deps, record)
+  const lost = await applyStates(deps, replay)
+  forgetOldArrivals(deps)
+  for (const item of index.itemsGone()) await deps.letGo(item)
+  // When every pack could be read, all that was acknowledged is known: what is left over is not kept.
+  const isPackLost = isRebuilt && (replay.isTorn || hasGap(packs.numbers()))
+  const strays = isPackLost ? findStrays(deps, found, replay) : []
+  if (!isPackLost) await removeUseless(deps, found)
+  await dropMissing(deps, signal)
+  index.setPosition(packs.end, replay.revision)
+  const unknownBodies = isPackLost
+    ? found.filter(({ hasManifest, hasBytes }) => hasBytes && !hasManifest).map(({ cid }) => cid)
+    : []
+  return { isRebuilt, revision: replay.revision, lost, strays, unknownBodies }
+}
+
+async function replayPacks(
+  deps: RecoveryDeps,
+  position: ReturnType<BlockIndex['position']>,
+  signal: AbortSignal,
+): Promise<Replay> {
+  const { packs, index } = deps
+  const replay: Replay = {
+    revision: position?.revision ?? 0,
+    states: new Map(),
+    references: [],
+    isTorn: false,
+  }
+  for (const pack of packs.numbers()) {
+    if (position !== undefined && pack < position.pack) continue
+    const start = packs.firstSection(pack)
+    const from = pack === position?.pack ? Math.max(start, position.offset) : start
+    const file = await packs.openPack(pack)
+    let result: Awaited<ReturnType<typeof scanSections>>
+    try {
+      const blocks: FoundSection[] = []
+      const flush = async (): Promise<void> => {
+        const volume = packVolume(index, pack)
+        index.transaction(() => {
+          for (const block of blocks.splice(0)) tell(index, volume, block)
+        })
+      }
+      result = await scanSections(file, {
+        from,
+        signal,
+        visit: (section) => {
+          if (section.codec === DAG_CBOR) note(replay, decodeRecord(section.bytes))
+          else blocks.push({ ...section, digest: section.digest.slice() })
+        },
+        breathe: flush,
+      })
+      await flush()
+    } finally {
+      await file.close()
+    }
+    const isLast = pack === packs.numbers().at(-1)
+    if (result.problem !== undefined) {
+      replay.isTorn ||= !isLast
+      deps.log.warn('the end of a pack is not readable', { pack, ...result, isLast })
+    }
+    // Also where nothing is torn: that makes safe what a killed process had only handed over.
+    const isNew = result.problem !== undefined || result.endOffset > from
+    if (isLast && isNew) await packs.truncate(pack, result.endOffset)
+  }
+  return replay
+}
+
+function note(replay: Replay, record: PackRecord | undefined): void {
+  if (record === undefined) return
+  if (record.record === 'reference') replay.references.push(record)
+  if (record.record !== 'item' && record.record !== 'gone') return
+  replay.revision = Math.max(replay.revision, record.revision)
+  const key = record.root.toString()
+  const known = replay.states.get(key)
+  if (known === undefined || known.revision < record.revision) replay.states.set(key, record)
+}
+
+function tell(
+  index: BlockIndex,
+  volume: number,
+  block: { digest: Uint8Array; offset: number; bytes: Uint8Array },
+): void {
+  const { digest, offset, bytes } = block
+  if (index.placeIn(volume, digest) !== undefined) return
+  index.insertBlock(volume, { digest, offset, sizeBytes: bytes.length })
+}
+
+function packVolume(index: BlockIndex, pack: number): number {
+  const wanted = { kind: 'pack', name: String(pack), sizeBytes: 0, reference: undefined } as const
+  return index.openVolume(wanted).volume
+}
+
+/** Makes the index say of each item what its last record says. @returns items that are not whole */
+async function applyStates(deps: RecoveryDeps, replay: Replay): Promise<RecoveryReport['lost']> {
+  const { items } = deps
+  const lost: { cid: CID; name: string; missingCount: number }[] = []
+  const inOrder = [...replay.states.values()].sort((one, other) => one.revision - other.revision)
+  for (const record of inOrder) {
+    const known = items.get(record.root)
+    if (known !== undefined && known.revision >= record.revision) continue
+    if (record.record === 'gone') {
+      if (known !== undefined) items.remove(known.sequence)
+      continue
+    }
+    const missingCount = await applyItem(deps, record, known?.sequence)
+    if (missingCount > 0) lost.push({ cid: record.root, name: record.name, missingCount })
+  }
+  return lost
+}
+
+async function applyItem(
+  deps: RecoveryDeps,
+  record: ItemRecord,
+  known: number | undefined,
+): Promise<number> {
+  const { items, index } = deps
+  const sequence = known ?? items.begin(record.root, record.origin, record.addedAtMs)
+  let missingCount = 0
+  const members: number[] = []
+  for await (const { block } of walkDag(deps.blocks, record.root, { dups: false })) {
+    const place = index.placeOf(block.digest)
+    if (place === undefined) missingCount += 1
+    else members.push(place.block)
+  }
+  index.transaction(() => {
+    for (const member of members) index.addMember(sequence, member)
+    items.apply(sequence, record, missingCount === 0 ? 'whole' : 'damaged')
+  })
+  return missingCount
+}
+
+/** Tells a new index which blocks a body and its manifest hold. */
+async function registerBody(deps: RecoveryDeps, found: FoundBody): Promise<void> {
+  const { index, bodies, disk } = deps
+  const root = found.hasManifest && found.hasBytes ? tryCid(found.cid) : undefined
+  if (root === undefined) return
+  const manifest = await disk.open(bodies.pathOf('manifest', found.cid))
+  try {
+    const nodes: { digest: Uint8Array; offset: number; bytes: Uint8Array }[] = []
+    await scanSections(manifest, {
+      from: manifestStart(root),
+      visit: ({ digest, offset, bytes }) => {
+        nodes.push({ digest: digest.slice(), offset, bytes: bytes.slice() })
+      },
+    })
+    const sizeBytes = nodes.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const volume = index.openVolume(fileVolume('manifest', found.cid, sizeBytes)).volume
+    index.transaction(() => {
+      for (const node of nodes) tell(index, volume, node)
+    })
+    const byDigest = new Map(nodes.map(({ digest, bytes }) => [keyOf(digest), bytes]))
+    const reader = { read: ({ digest }: { digest: Uint8Array }) => byDigest.get(keyOf(digest)) }
+    const facts = await disk.factsOf(bodies.pathOf('body', found.cid))
+    const have = await bodies.readHave(found.cid)
+    await registerLeaves(deps, root, {
+      volume: fileVolume('body', found.cid, facts?.sizeBytes ?? 0),
+      blocks: { read: (name) => Promise.resolve(reader.read(name)) },
+      ranges: have ?? [[0, facts?.sizeBytes ?? 0]],
+    })
+  } finally {
+    await manifest.close()
+  }
+}
+
+async function registerReference(deps: RecoveryDeps, record: ReferenceRecord): Promise<void> {
+  const { path, sizeBytes, modifiedAtMs, root } = record
+  const reference = { path, sizeBytes, modifiedAtMs }
+  const name = `${root} ${path}`
+  const volume = { kind: 'reference', name, sizeBytes, reference } as const
+  await registerLeaves(deps, root, { volume, blocks: deps.blocks, ranges: [[0, sizeBytes]] })
+}
+
+/** Tells the index where the leaves of a file lie in a volume that holds it as it is. */
+async function registerLeaves(
+  { index }: RecoveryDeps,
+  root: CID,
+  file: {
+    volume: Omit<Volume, 'volume'>
+    blocks: BlockReader
+    ranges: readonly ByteRange[]
+  },
+): Promise<void> {
+  const leaves: { digest: Uint8Array; offset: number; sizeBytes: number }[] = []
+  let offset = 0
+  // A file with parts that occur twice is walked as it lies; one that is missing parts ends there.
+  for await (const visit of walkDag(file.blocks, root, { dups: true })) {
+    if (visit.block.codec === DAG_PB && visit.node === undefined) break
+    if (visit.block.codec !== RAW) continue
+    const sizeBytes = visit.sizeBytes ?? file.volume.sizeBytes
+    const end = offset + sizeBytes
+    const isThere = file.ranges.some((range) => range[0] <= offset && end <= range[1])
+    if (isThere) leaves.push({ digest: visit.block.digest, offset, sizeBytes })
+    offset = end
+  }
+  index.transaction(() => {
+    const { volume } = index.openVolume(file.volume)
+    for (const leaf of leaves) {
+      if (index.placeIn(volume, leaf.digest) === undefined) index.insertBlock(volume, leaf)
+    }
+  })
+}
+
+/** Packs are numbered from 1; one that is missing was removed for good reason, or is lost. */
+function hasGap(packs: readonly number[]): boolean {
+  return packs.length === 0 || packs.length !== packs.at(-1)
+}
+
+/** Bodies of a lost item: its record is gone with a pack, but its bytes are there. */
+function findStrays(
+  { index }: RecoveryDeps,
+  found: readonly FoundBody[],
+  { states }: Replay,
+): CID[] {
+  return found.flatMap(({ cid, isPartial }) => {
+    const volume = index.volumeNamed('body', cid)
+    const isRemoved = states.get(cid)?.record === 'gone'
+    if (volume === undefined || isPartial || isRemoved) return []
+    if (!index.isUseless(volume.volume)) return []
+    return tryCid(cid) ?? []
+  })
+}
+
+/** Removes bodies that no item has: an addition that was not acknowledged left them. */
+async function removeUseless(deps: RecoveryDeps, found: readonly FoundBody[]): Promise<void> {
+  const { index, bodies } = deps
+  for (const { cid } of found) {
+    const volumes = (['body', 'manifest'] as const).flatMap((kind) => {
+      return index.volumeNamed(kind, cid) ?? []
+    })
+    if (volumes.some(({ volume }) => !index.isUseless(volume))) continue
+    for (const volume of volumes) index.removeVolume(volume)
+    await bodies.remove(cid)
+  }
+}
+
+/** Files that somebody took away, or cut: what lay in them is not here any more. */
+async function dropMissing(deps: RecoveryDeps, signal: AbortSignal): Promise<void> {
+  const { index, bodies, disk } = deps
+  const volumes = (['body', 'manifest'] as const).flatMap((kind) => {
+    return index.volumes(kind).map((volume) => ({ ...volume, part: kind }))
+  })
+  if (volumes.length > CHECKED_FILES_MAX) return
+  await inParallel(volumes, CHECKS_PARALLEL_MAX, async ({ volume, name, part }) => {
+    signal.throwIfAborted()
+    const facts = await disk.factsOf(bodies.pathOf(part, name))
+    for (const place of index.blocksBeyond(volume, facts?.sizeBytes ?? 0)) deps.drop(place)
+  })
+}
+
+async function inParallel<T>(
+  things: readonly T[],
+  parallelMax: number,
+  work: (thing: T) => Promise<void>,
+): Promise<void> {
+  const rest = things.values()
+  const worker = async (): Promise<void> => {
+    for (const thing of rest) await work(thing)
+  }
+  await Promise.all(Array.from({ length: parallelMax }, worker))
+}
+
+/** What never arrived is kept for another try, but not without end. */
+function forgetOldArrivals({ items }: RecoveryDeps): void {
+  const arriving = items.arriving().sort((one, other) => other.sequence - one.sequence)
+  for (const { sequence } of arriving.slice(ARRIVING_ITEMS_MAX)) items.remove(sequence)
+}
+
+function fileVolume(
+  kind: 'body' | 'manifest',
+  name: string,
+  sizeBytes: number,
+): Omit<Volume, 'volume'> {
+  return { kind, name, sizeBytes, reference: undefined }
+}
+
+function tryCid(text: string): CID | undefined {
+  try {
+    return parseCid(text)
+  } catch {
+    // A file that somebody put there: it is no body of ours.
+    return undefined
+  }
+}
+
+function keyOf(digest: Uint8Array): string {
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('latin1')
+}

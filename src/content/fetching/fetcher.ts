@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Fetches as the node runs them: a few at a time, one a CID however many ask, and kept at the end. */
+import type { CID } from 'multiformats/cid'
+import { CodedError, errorCode, Semaphore } from '../../base/base.ts'
+import type { Arrived, StoredItem } from '../blocks/blocks.ts'
+import type { Shape } from '../item.ts'
+import { FOLDER_KIND, kindOf } from '../kinds.ts'
+import { FETCHES_MAX, WAITING_MAX } from '../limits.ts'
+import { checkAllowed } from '../refusing.ts'
+import { blockNameOf, parseNode, RAW } from '../unixfs/unixfs.ts'
+import { enter, SingleFlight } from '../waiting.ts'
+import type { FetchDeps } from './fetch-deps.ts'
+import {
+  emptyReport,
+  type Fetched,
+  type FetchReport,
+  type FetchRequest,
+  fetchItem,
+} from './fetch-item.ts'
+
+export interface FetcherDeps extends FetchDeps {
+  /** Told of every failure, for the health of the node. */
+  onFailure(thrown: unknown): void
+}
+
+/** What those who wait for an item want of it once it is here. */
+export interface Wishes {
+  isPublic: boolean
+  isKept: boolean
+}
+
+export interface Landed {
+  item: StoredItem
+  report: FetchReport
+}
+
+export class Fetcher {
+  readonly #deps: FetcherDeps
+  readonly #flights = new SingleFlight<Landed>()
+  /** Of all who wait for the same item together, by its CID. */
+  readonly #wishes = new Map<string, Wishes>()
+  readonly #places = new Semaphore({ size: FETCHES_MAX, waitingMax: WAITING_MAX })
+
+  constructor(deps: FetcherDeps) {
+    this.#deps = deps
+  }
+
+  /** Fetches under way or waiting. */
+  get count(): number {
+    return this.#flights.size
+  }
+
+  /** @param cid CIDv1. @throws as {@link fetchItem}, `CONTENT_BUSY`, or the signal's reason */
+  fetch(
+    cid: CID,
+    passenger: { signal: AbortSignal; onProgress: FetchRequest['onProgress'] },
+    wishes: Wishes,
+  ): Promise<Landed> {
+    checkAllowed(this.#deps.refusals, cid)
+    const others = this.#wishes.get(cid.toString()) ?? { isPublic: false, isKept: false }
+    this.#wishes.set(cid.toString(), {
+      isPublic: others.isPublic || wishes.isPublic,
+      isKept: others.isKept || wishes.isKept,
+    })
+    return this.#flights.join(cid.toString(), passenger, (signal, onProgress) =>
+      this.#fly({ cid, signal, onProgress }),
+    )
+  }
+
+  /** One transfer, on behalf of all who wait for it. */
+  async #fly(request: FetchRequest): Promise<Landed> {
+    const { metrics, onFailure } = this.#deps
+    const report = emptyReport()
+    const leave = await enter(this.#places, 'fetches', request.signal)
+    try {
+      const item = await this.#bring(request, report)
+      metrics.fetches.add(1, { result: 'ok' })
+      return { item, report }
+    } catch (thrown) {
+      onFailure(thrown)
+      metrics.fetches.add(1, { result: errorCode(thrown) ?? 'unknown' })
+      throw thrown
+    } finally {
+      leave()
+    }
+  }
+
+  async #bring(request: FetchRequest, report: FetchReport): Promise<StoredItem> {
+    const { store } = this.#deps
+    const intake = store.begin(request.cid, 'fetched')
+    try {
+      const fetched = await fetchItem(this.#deps, request, { intake, report })
+      // So that the root, too, can be read from the store.
+      await intake.checkpoint()
+      return await store.commit(intake, await this.#arrived(request.cid, fetched))
+    } catch (thrown) {
+      const code = errorCode(thrown) ?? ''
+      const isUnwanted = code.startsWith('STORE_') || code === 'CONTENT_REFUSED_HERE'
+      if (isUnwanted || !intake.hasKept) await store.abandon(intake)
+      throw thrown
+    } finally {
+      this.#wishes.delete(request.cid.toString())
+      await store.end(intake)
+    }
+  }
+
+  async #arrived(cid: CID, fetched: Fetched): Promise<Arrived> {
+    const { sizeBytes, carBodyBytes, had } = fetched
+    const name = had?.name ?? ''
+    const shape = await this.#shapeOf(cid)
+    const wishes = this.#wishes.get(cid.toString())
+    const guessed = shape === 'folder' ? FOLDER_KIND : kindOf(name)
+    return {
+      root: cid,
+      shape,
+      name,
+      title: had?.title ?? '',
+      kind: had === undefined || had.kind === '' ? guessed : had.kind,
+      visibility: wishes?.isPublic === true ? 'public' : 'private',
+      isKept: wishes?.isKept === true,
+      origin: 'fetched',
+      sizeBytes,
+      carBodyBytes,
+    }
+  }
+
+  async #shapeOf(cid: CID): Promise<Shape> {
+    if (cid.code === RAW) return 'file'
+    const bytes = await this.#deps.store.read(blockNameOf(cid))
+    if (bytes === undefined) throw new CodedError('CONTENT_DAMAGED', 'The item has no root.')
+    const { kind } = parseNode(bytes)
+    return kind === 'shard' ? 'folder' : kind
+  }
+}
