@@ -29,7 +29,7 @@ export class BufferedFile {
   readonly #space: SpaceClaim
   readonly #queue: Step[] = []
   readonly #free: Uint8Array[] = []
-  readonly #waiting: { limitBytes: number; resume: () => void }[] = []
+  readonly #waiting: { isDue: () => boolean; resume: () => void }[] = []
   /** The buffer that is being filled, and how far. */
   #buffer: Uint8Array | undefined
   #filledBytes = 0
@@ -37,6 +37,9 @@ export class BufferedFile {
   #queuedBytes = 0
   /** Where the buffer that is being filled will go. */
   #nextAt: number
+  /** Steps that were put into the queue, and those of them that are done. */
+  #stepsCount = 0
+  #doneCount = 0
   #writing: Promise<void> | undefined
   #failure: Error | undefined
   #isClosed = false
@@ -93,18 +96,18 @@ export class BufferedFile {
   }
 
   /** Waits until at most `limitBytes` are unwritten. @throws the failure of a write */
-  async drained(limitBytes: number): Promise<void> {
-    if (this.unwrittenBytes > limitBytes && this.#failure === undefined) {
-      await new Promise<void>((resume) => this.#waiting.push({ limitBytes, resume }))
-    }
-    if (this.#failure !== undefined) throw this.#failure
+  drained(limitBytes: number): Promise<void> {
+    return this.#until(() => this.unwrittenBytes <= limitBytes)
   }
 
-  /** All that was written before survives a power cut when this returns. */
+  /**
+   * All that was written before survives a power cut when this returns. Others may go on writing
+   * meanwhile: that is not waited for.
+   */
   async sync(): Promise<void> {
     this.#flush()
-    await this.drained(0)
-    await this.#writing
+    const target = this.#stepsCount
+    await this.#until(() => this.#doneCount >= target)
     try {
       await this.#file.sync()
     } catch (thrown) {
@@ -148,6 +151,7 @@ export class BufferedFile {
 
   #enqueue(step: Step): void {
     this.#queue.push(step)
+    this.#stepsCount += 1
     this.#nextAt = step.at + step.sizeBytes
     this.#queuedBytes += step.sizeBytes
     this.#writing ??= this.#writeAll()
@@ -161,6 +165,7 @@ export class BufferedFile {
         await this.#writeOne(step)
         if ('buffer' in step) this.#free.push(step.buffer)
         this.#queuedBytes -= step.sizeBytes
+        this.#doneCount += 1
         this.#wake()
       }
     } catch (thrown) {
@@ -186,10 +191,16 @@ export class BufferedFile {
     this.#free.push(buffer)
   }
 
+  async #until(isDue: () => boolean): Promise<void> {
+    if (!isDue() && this.#failure === undefined) {
+      await new Promise<void>((resume) => this.#waiting.push({ isDue, resume }))
+    }
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
   #wake(): void {
     for (const waiter of this.#waiting.splice(0)) {
-      const isDue = this.#failure !== undefined || this.unwrittenBytes <= waiter.limitBytes
-      if (isDue) waiter.resume()
+      if (this.#failure !== undefined || waiter.isDue()) waiter.resume()
       else this.#waiting.push(waiter)
     }
   }
