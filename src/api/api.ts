@@ -11,6 +11,7 @@ import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import { serveLan } from './lan-routes.ts'
 import {
   CONTROL_CONNECTIONS_MAX,
+  CONTROL_HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
   LAN_CONNECTIONS_MAX,
   LAN_IDLE_MS_MAX,
@@ -22,20 +23,17 @@ import {
 import type { ApiDeps, ApiOptions } from './ports.ts'
 
 export { type StatusConfig, statusConfigSchema } from './config.ts'
-export type {
-  ApiDeps,
-  ApiItem,
-  ApiItems,
-  ApiOptions,
-  ItemTotals,
-  NodeFacts,
-} from './ports.ts'
+export type { ApiItem, ApiItems, ApiPlace, ItemTotals } from './item-ports.ts'
+export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
 export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'
 
 const HTTP_LIMITS = { maxHeaderSize: REQUEST_HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX }
 
 /** No limit on how long a request takes: adding a film over a slow card takes its time. */
-const CONTROL_SERVER: HttpServerOptions = { http: HTTP_LIMITS, requestTimeout: 0 }
+const CONTROL_SERVER: HttpServerOptions = {
+  http: { ...HTTP_LIMITS, maxHeaderSize: CONTROL_HEADER_BYTES_MAX },
+  requestTimeout: 0,
+}
 
 const LAN_SERVER: HttpServerOptions = {
   http: HTTP_LIMITS,

@@ -3,7 +3,6 @@
 import { didKeyOf, type HealthCondition } from '../base/base.ts'
 import type {
   Health,
-  ItemFacts,
   NeighbourFacts,
   PeerFacts,
   PublicNeighbour,
@@ -11,7 +10,8 @@ import type {
   Status,
 } from '../contract/contract.ts'
 import type { ConnectedPeer, Neighbour } from '../net/net.ts'
-import type { ApiItem, ItemTotals, NodeFacts } from './ports.ts'
+import type { ItemTotals } from './item-ports.ts'
+import type { NodeFacts } from './ports.ts'
 
 /** Everything that a status is made of, at one instant. */
 export interface Observed {
@@ -83,18 +83,6 @@ export function peerOf(
     version: peer.version ?? null,
     interfaceName: peer.interfaceName ?? null,
     isNeighbour: neighbours.some((neighbour) => neighbour.peerId === peer.peerId),
-  }
-}
-
-export function itemOf(item: ApiItem): ItemFacts {
-  return {
-    cid: item.cid.toString(),
-    name: item.name,
-    sizeBytes: item.sizeBytes,
-    kind: item.kind,
-    visibility: item.visibility,
-    isWhole: item.isWhole,
-    addedAt: new Date(item.addedAtMs).toISOString(),
   }
 }
 

@@ -41,6 +41,8 @@ export type HandlerInput<E extends Endpoint> = InputOf<E> & {
   signal: AbortSignal
   /** The request's body, for endpoints whose body is `bytes`. */
   bytes: AsyncIterable<Uint8Array>
+  /** What it says that it is, without parameters. */
+  contentType: string
 }
 
 /** An answer that is not JSON. */
@@ -122,6 +124,7 @@ export class HttpServer {
       body: takesJson ? parse(body, await readJson(request)) : undefined,
       signal: endOf(reply, this.#deps.stopping),
       bytes: bytesOf(request),
+      contentType: contentTypeOf(request),
     }
     // Each part was parsed by the very schema from which InputOf infers its type.
     return input as HandlerInput<E>
@@ -197,6 +200,10 @@ async function readJson(request: FastifyRequest): Promise<unknown> {
  */
 async function* bytesOf(request: FastifyRequest): AsyncGenerator<Uint8Array> {
   for await (const chunk of request.raw.iterator({ destroyOnReturn: false })) yield chunk
+}
+
+function contentTypeOf({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').replace(/;.*/, '').trim().toLowerCase()
 }
 
 /** Aborts when the caller goes away before the answer is complete, or when the node stops. */

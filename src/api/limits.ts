@@ -7,11 +7,17 @@ export const SOCKET_PATH_BYTES_MAX = 107
 /** To find out whether a node answers on an old socket file, in milliseconds. */
 export const SOCKET_PROBE_MS = 1_000
 
-/** Bytes of a JSON request body: the longest is a CID and a word. */
-export const REQUEST_JSON_BYTES_MAX = 16 * 1024
+/** Bytes of a JSON request body: the longest is what is said of an item. */
+export const REQUEST_JSON_BYTES_MAX = 64 * 1024
 
 /** Bytes of all request headers together: browsers stay below 4 KiB without cookies. */
 export const REQUEST_HEADER_BYTES_MAX = 8 * 1024
+
+/**
+ * The same of the owner: all that can be said of an item stands in the address when it is added, up
+ * to 4 KiB for a description, of which each byte may take three.
+ */
+export const CONTROL_HEADER_BYTES_MAX = 32 * 1024
 
 /** For a caller to send its request's headers, in milliseconds. A slow radio needs a few seconds. */
 export const HEADERS_MS_MAX = 15_000
@@ -36,3 +42,6 @@ export const STOP_GRACE_MS = 1_000
 
 /** At most one progress line in so many milliseconds: people do not read faster. */
 export const PROGRESS_GAP_MS = 200
+
+/** Things left out of a folder that are told one by one: enough to see what kind they are. */
+export const SKIPPED_TOLD_MAX = 1_000

@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A long task as lines of JSON: how far it is, now and then, and how it ended. */
 import { type Clock, sleep } from '../base/base.ts'
-import type { FetchLine, Progress } from '../contract/contract.ts'
-import { PROGRESS_GAP_MS } from './limits.ts'
+import type { Progress, Skipped } from '../contract/contract.ts'
+import { PROGRESS_GAP_MS, SKIPPED_TOLD_MAX } from './limits.ts'
+
+/** What a task tells on its way. Of progress only the latest counts; what was skipped all does. */
+export type Told = Progress | { skipped: Skipped }
 
 /**
- * Runs `task` and yields its latest progress at most once every PROGRESS_GAP_MS, then its last
- * line. Never throws: how the task ended is a line too, which `task` itself has to make.
+ * Runs `task` and yields what it tells at most once every PROGRESS_GAP_MS, then its last line. Never
+ * throws: how the task ended is a line too, which `task` itself has to make.
  */
-export async function* progressLines(
+export async function* progressLines<Last>(
   clock: Clock,
-  task: (report: (progress: Progress) => void) => Promise<FetchLine>,
+  task: (report: (told: Told) => void) => Promise<Last>,
 ): AsyncGenerator<string> {
+  const waiting: Told[] = []
   let latest: Progress | undefined
-  let last: FetchLine | undefined
+  let skippedCount = 0
+  let last: { line: Last } | undefined
   let wake = (): void => {}
-  const finished = task((progress) => {
-    latest = progress
+  const finished = task((told) => {
+    if ('skipped' in told) {
+      skippedCount += 1
+      if (skippedCount <= SKIPPED_TOLD_MAX) waiting.push(told)
+    } else latest = told
     wake()
   }).then((line) => {
-    last = line
+    last = { line }
     wake()
   })
   while (last === undefined) {
-    if (latest === undefined) {
+    if (latest === undefined && waiting.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
       continue
     }
-    const hasBegun = latest.received > 0
-    yield toLine(latest)
+    const hasBegun = latest === undefined || latest.received > 0
+    for (const told of waiting.splice(0)) yield toLine(told)
+    if (latest !== undefined) yield toLine(latest)
     latest = undefined
     // The first bytes are news that nobody should wait for.
     if (!hasBegun) continue
@@ -40,9 +49,10 @@ export async function* progressLines(
     pause.abort()
   }
   await finished
-  yield toLine(last)
+  for (const told of waiting) yield toLine(told)
+  yield toLine(last.line)
 }
 
-function toLine(line: FetchLine): string {
+function toLine(line: unknown): string {
   return `${JSON.stringify(line)}\n`
 }

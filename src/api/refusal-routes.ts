@@ -3,9 +3,10 @@
 import type { CID } from 'multiformats/cid'
 import { parseCid } from '../base/base.ts'
 import { type BlockFacts, type DenylistFacts, endpoints } from '../contract/contract.ts'
-import { itemOf } from './facts.ts'
+
 import type { HttpServer } from './http-server.ts'
-import type { ApiItems } from './ports.ts'
+import { itemOf } from './item-facts.ts'
+import type { ApiItems } from './item-ports.ts'
 
 export interface ApiBlock {
   cid: string

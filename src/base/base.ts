@@ -3,6 +3,7 @@
  * The ground everything stands on: time, chance, failures, limits, ports and names. Pure: no I/O,
  * no dependency but the `multiformats` vocabulary. Runs in a browser too.
  */
+export * from './byte-reader.ts'
 export * from './edits.ts'
 export * from './errors.ts'
 export * from './events.ts'
@@ -13,6 +14,7 @@ export * from './metrics.ts'
 export * from './queues.ts'
 export * from './random.ts'
 export * from './tar-format.ts'
+export * from './tar-reader.ts'
 export * from './time.ts'
 export * from './units.ts'
 export * from './unix-time.ts'

@@ -15,7 +15,7 @@ import {
   identityWordsCommand,
   restoreCommand,
 } from './identity-commands.ts'
-import { addCommand, getCommand, listCommand, removeCommand } from './item-commands.ts'
+import { addItemCommands } from './item-commands.ts'
 import {
   configCheckCommand,
   configShowCommand,
@@ -121,40 +121,6 @@ function addNodeCommands(program: Command, run: Run): void {
     .command('show')
     .description('print the configuration in effect')
     .action(() => run(configShowCommand))
-}
-
-function addItemCommands(program: Command, run: Run): void {
-  program
-    .command('add <file>')
-    .description('add a file (- is standard input), and print its content id')
-    .option('--public', 'let other nodes have it', false)
-    .option('--name <name>', 'call it so instead of after the file')
-    .action((file: string, options: { public: boolean; name?: string }) =>
-      run((context) => addCommand(context, file, { name: options.name, isPublic: options.public })),
-    )
-  program
-    .command('get <cid>')
-    .description('bring an item here, and write its bytes to the output or to a file')
-    .option('-o, --output <file>', 'write them to this file')
-    .option('--force', 'replace the file if there is one', false)
-    .option('--public', 'let other nodes have it from here', false)
-    .action((cid: string, options: { output?: string; force: boolean; public: boolean }) =>
-      run((context) =>
-        getCommand(context, cid, {
-          file: options.output,
-          isPublic: options.public,
-          mayOverwrite: options.force,
-        }),
-      ),
-    )
-  program
-    .command('ls')
-    .description('items on this node')
-    .action(() => run(listCommand))
-  program
-    .command('rm <cid>')
-    .description('remove an item from this node')
-    .action((cid: string) => run((context) => removeCommand(context, cid)))
 }
 
 function addIdentityCommands(program: Command, run: Run): void {

@@ -1,33 +1,89 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The owner's own files: read one to add it, write one whole or not at all. */
-import { constants, createReadStream } from 'node:fs'
-import { access, link, lstat, mkdtemp, open, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { type BigIntStats, constants, createReadStream } from 'node:fs'
+import {
+  access,
+  link,
+  lstat,
+  mkdtemp,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { CodedError, errorCode } from '../base/base.ts'
+import { CodedError, errorCode, formatUnixTime, unixTimeOf } from '../base/base.ts'
 import { READ_CHUNK_BYTES } from './limits.ts'
 
 export interface OpenedFile {
-  name: string
   sizeBytes: number
+  /** Permissions, in octal digits. */
+  mode: string
+  /** Seconds since 1970. */
+  modifiedAt: string
   bytes: AsyncIterable<Uint8Array>
 }
 
-/** @throws CodedError `FILE_NOT_FOUND`, `FILE_FORBIDDEN`, or `USAGE` for a folder. */
+/** @throws CodedError `FILE_NOT_FOUND`, `FILE_FORBIDDEN`; when it is read, `FILE_CHANGED`. */
 export async function openFile(path: string, signal: AbortSignal): Promise<OpenedFile> {
   try {
-    const found = await stat(path)
-    if (found.isDirectory()) {
-      throw new CodedError('USAGE', `${path} is a folder; only single files can be added yet.`, {
-        advice: `Pack it first: tar -c ${path} | citynode add --name ${basename(path)}.tar -`,
-      })
-    }
+    const found = await stat(path, { bigint: true })
     await access(path, constants.R_OK)
-    const bytes = createReadStream(path, { highWaterMark: READ_CHUNK_BYTES, signal })
-    return { name: basename(path), sizeBytes: found.size, bytes }
+    return {
+      sizeBytes: Number(found.size),
+      mode: (found.mode & 0o7777n).toString(8),
+      modifiedAt: formatUnixTime(unixTimeOf(found.mtimeNs)),
+      bytes: bytesOf(path, found, signal),
+    }
   } catch (cause) {
     throw explain(path, cause)
   }
+}
+
+/** Whether there is a folder; a symbolic link to one is followed, as its owner typed it. */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (cause) {
+    throw explain(path, cause)
+  }
+}
+
+/**
+ * The node's own folder is not to be added: its key is in it, and it changes while it is read.
+ * @throws CodedError `USAGE`
+ */
+export async function checkApart(path: string, dataFolder: string): Promise<void> {
+  const [one, other] = await Promise.all([realpath(path), realpath(dataFolder)]).catch((cause) => {
+    throw explain(path, cause)
+  })
+  if (!isWithin(one, other) && !isWithin(other, one)) return
+  throw new CodedError('USAGE', `The node’s own data folder is in ${path}, or around it.`, {
+    advice: 'Add another folder, or move the data folder out of this one.',
+  })
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path)
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`))
+}
+
+async function* bytesOf(
+  path: string,
+  before: BigIntStats,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: READ_CHUNK_BYTES, signal })
+  // A pipe has neither a size nor a time to go by.
+  if (!before.isFile()) return
+  const after = await stat(path, { bigint: true })
+  if (after.size === before.size && after.mtimeNs === before.mtimeNs) return
+  throw new CodedError('FILE_CHANGED', `${path} changed while it was read.`, {
+    advice: 'Add it again when nothing writes to it.',
+  })
 }
 
 /**
@@ -73,7 +129,10 @@ export async function readSmall(
  * @throws CodedError `FILE_EXISTS` unless `mayOverwrite`; `USAGE` where a folder is;
  * `FILE_NOT_FOUND` or `FILE_FORBIDDEN` for the folder around it.
  */
-export async function checkTarget(path: string, mayOverwrite: boolean): Promise<void> {
+export async function checkTarget(
+  path: string,
+  { mayOverwrite, mayBeEmptyFolder = false }: { mayOverwrite: boolean; mayBeEmptyFolder?: boolean },
+): Promise<void> {
   await access(dirname(path), constants.W_OK).catch((cause) => {
     throw explain(dirname(path), cause)
   })
@@ -82,7 +141,13 @@ export async function checkTarget(path: string, mayOverwrite: boolean): Promise<
     throw explain(path, cause)
   })
   if (found === undefined) return
-  if (found.isDirectory()) throw new CodedError('USAGE', `${path} is a folder; name a file in it.`)
+  if (found.isDirectory()) {
+    if (!mayBeEmptyFolder) {
+      throw new CodedError('USAGE', `${path} is a folder; name a file in it.`)
+    }
+    if ((await readdir(path)).length > 0) throw fileExists(path)
+    return
+  }
   if (!mayOverwrite) throw fileExists(path)
 }
 
@@ -116,8 +181,8 @@ export async function writeWhole(
   }
 }
 
-/** Makes the new name survive a power cut, where the folder lets us. */
-async function syncFolder(path: string): Promise<void> {
+/** Makes new names in a folder survive a power cut, where it lets us. */
+export async function syncFolder(path: string): Promise<void> {
   try {
     await using folder = await open(path, 'r')
     await folder.sync()
@@ -144,7 +209,7 @@ async function placeNew(temporary: string, path: string): Promise<void> {
       errorCode(cause) ?? '',
     )
     if (!isWithoutLinks) throw cause
-    await checkTarget(path, false)
+    await checkTarget(path, { mayOverwrite: false })
     await rename(temporary, path)
   }
 }
@@ -157,6 +222,8 @@ export function explain(path: string, cause: unknown): unknown {
       return new CodedError('FILE_NOT_FOUND', `There is no such file or folder: ${path}`, { cause })
     case 'EEXIST':
       return fileExists(path)
+    case 'EISDIR':
+      return new CodedError('USAGE', `${path} is a folder; name a file in it.`, { cause })
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
@@ -175,8 +242,8 @@ export function explain(path: string, cause: unknown): unknown {
   }
 }
 
-function fileExists(path: string): CodedError {
-  return new CodedError('FILE_EXISTS', `There is already a file at ${path}.`, {
-    advice: 'Choose another name, or replace it with --force.',
+export function fileExists(path: string): CodedError {
+  return new CodedError('FILE_EXISTS', `There is already something at ${path}.`, {
+    advice: 'Choose another name. A file is replaced with --force, a folder never.',
   })
 }

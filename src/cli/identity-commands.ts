@@ -63,7 +63,7 @@ export async function backupCommand(
   const desk = await deskOf(context)
   // What would fail in the end fails before the passphrase is asked for.
   await desk.facts()
-  await checkTarget(file, mayOverwrite)
+  await checkTarget(file, { mayOverwrite })
   const passphrase = await askNewPassphrase(io, options.passphraseFile)
   const { peerId, did, settingsFiles, bytes } = await desk.makeBackup(passphrase)
   if (io.signal.aborted) throw abortReason(io.signal)

@@ -13,6 +13,12 @@ export const RATE_WINDOW_MS = 3_000
 /** Bytes read from a file at once: few turns of the loop, little memory. */
 export const READ_CHUNK_BYTES = 256 * 1024
 
+/** Things left out of a folder that are named one by one; `--json` has more of them. */
+export const SKIPPED_NAMED_MAX = 20
+
+/** Files of a folder that wait for the disk together. */
+export const SYNCS_MAX = 32
+
 /** Characters of a name or version in a table; `--json` has all of them. */
 export const CELL_LENGTH_MAX = 60
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What people and scripts read: results on stdout, everything else on stderr. */
 import type { Readable, Writable } from 'node:stream'
-import { abortReason, type Clock, CodedError, errorCode } from '../base/base.ts'
+import { abortReason, type Clock, CodedError, errorCode, formatBytes } from '../base/base.ts'
+import type { ItemFacts } from '../contract/contract.ts'
 import { CELL_LENGTH_MAX } from './limits.ts'
 
 /** A terminal that somebody types on. */
@@ -99,4 +100,23 @@ export function formatFacts(facts: readonly (readonly [string, string])[]): stri
 export function plain(text: string, lengthMax = CELL_LENGTH_MAX): string {
   const harmless = text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
   return harmless.length <= lengthMax ? harmless : `${harmless.slice(0, lengthMax - 1)}…`
+}
+
+/** `1 file`, `2 files`. */
+export function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** `notes.txt (10 B)`, and what is in it. */
+export function describe({ name, shape, sizeBytes }: ItemFacts, contents = ''): string {
+  const shown = name === '' ? 'an item without a name' : plain(name)
+  const size = formatBytes(sizeBytes)
+  const inside = contents === '' ? size : `${size} in ${contents}`
+  return `${shape === 'folder' ? `${shown}/` : shown} (${inside})`
+}
+
+export function whoMayHave({ visibility }: ItemFacts): string {
+  return visibility === 'public'
+    ? 'public: other nodes may have it.'
+    : 'private: it stays on this node.'
 }

@@ -77,3 +77,19 @@ export function formatProgress(figures: ProgressFigures): string {
       : `  ${formatDuration((totalBytes - doneBytes) / bytesPerSecond)} left`
   return `${label}  ${bar} ${percent}  ${sizes}${rate}${left}`
 }
+
+/** The same bytes, with the bar told how many have gone by. */
+export async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  bar: ProgressBar,
+  totalBytes: number | undefined,
+  onDone: (doneBytes: number) => void = () => {},
+): AsyncGenerator<Uint8Array> {
+  let doneBytes = 0
+  for await (const chunk of chunks) {
+    doneBytes += chunk.length
+    bar.update(doneBytes, totalBytes)
+    onDone(doneBytes)
+    yield chunk
+  }
+}

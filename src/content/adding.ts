@@ -2,7 +2,7 @@
 /** From what the owner gives to an item: a file or a folder, into the store or by reference. */
 import { errorCode, type UnixTime } from '../base/base.ts'
 import type { Arrived, BlockStore, Intake, StoredItem } from './blocks/blocks.ts'
-import { checkName, type ItemTexts, type Visibility } from './item.ts'
+import { checkName, type GivenTexts, type Visibility } from './item.ts'
 import { FOLDER_KIND, kindOf } from './kinds.ts'
 import { checkAllowed, checkBlockAllowed, type RefusalDesk } from './refusing.ts'
 import {
@@ -17,7 +17,7 @@ import {
 
 export type ProgressListener = (receivedBytes: number, totalBytes: number | undefined) => void
 
-export interface AddOptions extends Partial<ItemTexts> {
+export interface AddOptions extends GivenTexts {
   /** For people; empty for none. */
   name: string
   visibility: Visibility
@@ -42,6 +42,8 @@ export interface AddFolderOptions extends AddOptions {
 export interface Added {
   item: StoredItem
   counts: Pick<ImportedRoot, 'filesCount' | 'foldersCount' | 'symlinksCount'>
+  /** Bytes that the store did not have yet and has now; without those kept by reference. */
+  newBytes: number
 }
 
 export interface AddingDeps {
@@ -91,7 +93,11 @@ async function addWith(
     checkAllowed(refusals, root.cid)
     const item = await store.commit(intake, arrivedFrom(root, name, options))
     const { filesCount, foldersCount, symlinksCount } = root
-    return { item, counts: { filesCount, foldersCount, symlinksCount } }
+    return {
+      item,
+      counts: { filesCount, foldersCount, symlinksCount },
+      newBytes: intake.newBytes,
+    }
   } catch (thrown) {
     await giveUp(store, intake, thrown)
     throw thrown

@@ -42,6 +42,7 @@ import {
   machineDisk,
   type StoredItem,
 } from './blocks/blocks.ts'
+import type { DagSource } from './car/car.ts'
 import { notHere } from './errors.ts'
 import { type EvictionPolicy, longestUnusedFirst, makeRoom } from './evicting.ts'
 import {
@@ -58,7 +59,7 @@ import {
 import { Gateway } from './gateway/gateway.ts'
 import { conditionsOf } from './health.ts'
 import { checkTexts, type Item, type ItemTotals, type Visibility } from './item.ts'
-import { type ReadRange, readFile } from './library.ts'
+import { type ReadRange, readFile, sourceOf } from './library.ts'
 import {
   ADDS_MAX,
   HAVE_REPLY_BYTES_MAX,
@@ -84,6 +85,7 @@ export type { Added, AddFileOptions, AddFolderOptions, ProgressListener } from '
 export type { Disk, DiskFile, ItemChanges } from './blocks/blocks.ts'
 export { machineDisk } from './blocks/blocks.ts'
 export * from './config.ts'
+export * from './desk/desk.ts'
 export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
 export type { Item, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
 export * from './refusals/refusals.ts'
@@ -272,10 +274,14 @@ export class Content implements Service {
    *   `STORE_READ_ONLY`, `STORE_DISK_ERROR`; the source's failure; the signal's reason.
    */
   async add(source: AsyncIterable<Uint8Array>, options: AddFileOptions): Promise<Item> {
-    const added = await this.#adding(options, (signal) =>
+    return (await this.addFile(source, options)).item
+  }
+
+  /** As {@link add}, and says how much of it was new here. */
+  addFile(source: AsyncIterable<Uint8Array>, options: AddFileOptions): Promise<Added> {
+    return this.#adding(options, (signal) =>
       addFile(this.#addingDeps, abortable(source, signal), { ...options, signal }),
     )
-    return added.item
   }
 
   /** Keeps a folder with all that is in it. @throws as {@link add}, and for what no folder may have */
@@ -300,6 +306,11 @@ export class Content implements Service {
     const item = this.#find(cid)
     if (item === undefined) throw notHere(cid)
     return await this.#run(this.#store.update(item.cid, checkTexts(changes)))
+  }
+
+  /** All blocks that are here, whosever: for whoever reads as the owner does. */
+  get source(): DagSource<unknown> {
+    return sourceOf(this.#store)
   }
 
   /** What is at a path, as far as it is here. */

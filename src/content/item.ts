@@ -28,6 +28,9 @@ export interface ItemTexts {
   licence: string
 }
 
+/** Those of them that somebody says. */
+export type GivenTexts = { [Field in keyof ItemTexts]?: string | undefined }
+
 export interface Item extends ItemTexts {
   /** CIDv1. */
   cid: CID
@@ -104,7 +107,7 @@ const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}\/[a-z0-9][a-z0-9!#$&^_.+-]{
 const LANGUAGE = /^[a-z]{2,3}(-[a-z0-9]{2,8}){0,4}$/i
 
 /** @throws CodedError `CONTENT_BAD_TEXT` naming what is wrong; what is right comes back as it is. */
-export function checkTexts<Texts extends Partial<ItemTexts>>(texts: Texts): Texts {
+export function checkTexts<Texts extends GivenTexts>(texts: Texts): Texts {
   const limits = {
     title: TITLE_BYTES_MAX,
     description: DESCRIPTION_BYTES_MAX,

@@ -5,7 +5,13 @@ import { CodedError } from '../base/base.ts'
 import type { BlockStore, Place } from './blocks/blocks.ts'
 import type { DagSource } from './car/car.ts'
 import { notHere } from './errors.ts'
-import { type BlockName, fileSize, fileSpans, type ReadOptions } from './unixfs/unixfs.ts'
+import {
+  type BlockName,
+  type BlockReader,
+  fileSize,
+  fileSpans,
+  type ReadOptions,
+} from './unixfs/unixfs.ts'
 
 export interface ReadRange extends ReadOptions {
   /** First byte; default 0. */
@@ -33,7 +39,7 @@ export function sourceOf(store: BlockStore): DagSource<Place> {
  *   `CONTENT_CHANGED`, `CONTENT_UNSUPPORTED` for what is no file, `STORE_…`.
  */
 export async function* readFile(
-  store: BlockStore,
+  store: BlockReader,
   file: CID,
   { start = 0, end, signal }: ReadRange = {},
 ): AsyncGenerator<Uint8Array> {
@@ -49,7 +55,7 @@ export async function* readFile(
     }
     signal?.throwIfAborted()
     // The whole leaf, because only that has a hash: whoever reads here cannot check it.
-    const leaf = await store.read(span.block)
+    const leaf = await store.read(span.block, signal)
     if (leaf === undefined) throw notHere(span.cid)
     yield leaf.subarray(span.from, span.to)
   }

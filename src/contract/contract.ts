@@ -5,6 +5,8 @@
  */
 export * from './client.ts'
 export * from './endpoints.ts'
+export { ARCHIVE_TYPE } from './item-endpoints.ts'
+export * from './item-schemas.ts'
 export * from './limits.ts'
 export * from './link-words.ts'
 export * from './refusal-schemas.ts'

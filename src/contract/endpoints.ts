@@ -4,14 +4,11 @@
  * answers, what it needs, what goes in and what comes out.
  */
 import { z } from 'zod'
+import { itemEndpoints } from './item-endpoints.ts'
 import { refusalEndpoints } from './refusal-endpoints.ts'
 import {
-  addItemQuerySchema,
   configSchema,
-  fetchRequestSchema,
   healthSchema,
-  itemParamsSchema,
-  itemSchema,
   neighbourSchema,
   peerSchema,
   publicStatusSchema,
@@ -21,14 +18,14 @@ import {
 /** What a caller needs: nothing, or the right to a command (UCAN 1.0 command syntax). */
 export type EndpointNeed = 'public' | `/${string}`
 
-/** `bytes`, `text` and `html` are themselves; `progress` is lines of JSON ({@link FetchLine}). */
+/** `bytes`, `text` and `html` are themselves; `progress` is lines of JSON. */
 export type AnswerKind = 'bytes' | 'text' | 'html' | 'progress'
 
 export interface Endpoint {
   readonly title: string
   /** The owner's Unix socket, or the listener on the LAN. */
   readonly listener: 'control' | 'lan'
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** `:name` stands for a parameter. */
   readonly path: string
   readonly needs: EndpointNeed
@@ -64,60 +61,7 @@ export const endpoints = {
     needs: '/node/read',
     answer: z.object({ peers: z.array(peerSchema) }),
   },
-  items: {
-    title: 'Items on this node',
-    listener: 'control',
-    method: 'GET',
-    path: '/v1/items',
-    needs: '/item/list',
-    answer: z.object({ items: z.array(itemSchema) }),
-  },
-  addItem: {
-    title: 'Add an item: its bytes are the body',
-    listener: 'control',
-    method: 'POST',
-    path: '/v1/items',
-    needs: '/item/add',
-    query: addItemQuerySchema,
-    body: 'bytes',
-    answer: z.object({ item: itemSchema }),
-  },
-  item: {
-    title: 'One item',
-    listener: 'control',
-    method: 'GET',
-    path: '/v1/items/:cid',
-    needs: '/item/list',
-    params: itemParamsSchema,
-    answer: z.object({ item: itemSchema }),
-  },
-  itemBytes: {
-    title: 'The bytes of an item on this node',
-    listener: 'control',
-    method: 'GET',
-    path: '/v1/items/:cid/bytes',
-    needs: '/item/read',
-    params: itemParamsSchema,
-    answer: 'bytes',
-  },
-  removeItem: {
-    title: 'Remove an item from this node',
-    listener: 'control',
-    method: 'DELETE',
-    path: '/v1/items/:cid',
-    needs: '/item/remove',
-    params: itemParamsSchema,
-    answer: z.object({ item: itemSchema }),
-  },
-  fetchItem: {
-    title: 'Bring an item here from whoever has it',
-    listener: 'control',
-    method: 'POST',
-    path: '/v1/fetches',
-    needs: '/item/fetch',
-    body: fetchRequestSchema,
-    answer: 'progress',
-  },
+  ...itemEndpoints,
   ...refusalEndpoints,
   config: {
     title: 'The configuration in effect',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The endpoints about refusing: a part of the one table in `endpoints.ts`. */
 import { z } from 'zod'
+import { itemParamsSchema } from './item-schemas.ts'
 import {
   blockRequestSchema,
   blockSchema,
@@ -8,7 +9,6 @@ import {
   forgetRequestSchema,
   forgottenSchema,
 } from './refusal-schemas.ts'
-import { itemParamsSchema } from './schemas.ts'
 
 export const refusalEndpoints = {
   blocks: {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What travels over the API about refusing: the owner's blocks, forgetting, and deny lists. */
 import { z } from 'zod'
+import { cidTextSchema, itemSchema } from './item-schemas.ts'
 import { REFUSAL_REASON_LENGTH_MAX } from './limits.ts'
-import { cidTextSchema, itemSchema } from './schemas.ts'
 
 export const blockSchema = z.object({
   cid: z.string(),

@@ -4,12 +4,6 @@
  * here, keeps its name and meaning. What is not known is `null`, never left out.
  */
 import { z } from 'zod'
-import { CID_LENGTH_MAX, ITEM_NAME_LENGTH_MAX } from './limits.ts'
-
-export const visibilitySchema = z
-  .enum(['private', 'public'])
-  .describe('private: not announced, served or shown to others; public: others may have it')
-export type Visibility = z.infer<typeof visibilitySchema>
 
 /** Problem details after RFC 9457, with the stable `code` of the failure and what to do. */
 export const problemSchema = z.object({
@@ -92,44 +86,5 @@ export const statusSchema = publicStatusSchema.extend({
   itemsSizeBytes: z.number(),
 })
 export type Status = z.infer<typeof statusSchema>
-
-export const itemSchema = z.object({
-  cid: z.string(),
-  name: z.string(),
-  sizeBytes: z.number(),
-  kind: z.string().describe('media type'),
-  visibility: visibilitySchema,
-  isWhole: z.boolean().describe('false: bytes are missing on this node'),
-  addedAt: z.string().describe('ISO 8601, by the clock of the node'),
-})
-export type ItemFacts = z.infer<typeof itemSchema>
-
-export const cidTextSchema = z.string().min(1).max(CID_LENGTH_MAX)
-export const itemParamsSchema = z.object({ cid: cidTextSchema })
-
-export const addItemQuerySchema = z.object({
-  name: z.string().max(ITEM_NAME_LENGTH_MAX).default(''),
-  visibility: visibilitySchema.default('private'),
-})
-
-export const fetchRequestSchema = z.object({
-  cid: cidTextSchema,
-  visibility: visibilitySchema.default('private'),
-})
-
-/** How far a transfer is. `total` is null until the size is known. */
-export const progressSchema = z.object({
-  received: z.number().describe('bytes'),
-  total: z.number().nullable().describe('bytes'),
-})
-export type Progress = z.infer<typeof progressSchema>
-
-/** One line of the answer to a fetch: progress, any number of times, then an item or a problem. */
-export const fetchLineSchema = z.union([
-  z.object({ item: itemSchema }),
-  z.object({ problem: problemSchema }),
-  progressSchema,
-])
-export type FetchLine = z.infer<typeof fetchLineSchema>
 
 export const configSchema = z.record(z.string(), z.unknown())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { ApiServer } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
-import { Content, contentMigrations, machineDisk, Refusals } from '../content/content.ts'
+import { Content, contentMigrations, machineDisk, OwnerDesk, Refusals } from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
 import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
@@ -103,7 +103,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       guard,
       metrics,
       renderStatusPage,
-      items: content,
+      items: new OwnerDesk({ content, refusals, dataFolder }),
       refusals,
       neighbours: () => network.neighbours(),
       peers: () => network.connectedPeers(),

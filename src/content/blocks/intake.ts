@@ -57,6 +57,7 @@ export class Intake {
   /** Where the first block lies that the index does not know. */
   #firstUnindexed: PackPosition | undefined
   #unsafeBytes = 0
+  #newBytes = 0
   #hasKept = false
   #epoch: number
 
@@ -69,6 +70,11 @@ export class Intake {
   /** Whether some of it is safe on the disk, and known to the index. */
   get hasKept(): boolean {
     return this.#hasKept
+  }
+
+  /** Bytes of blocks that were not here before, and lie in the store now. */
+  get newBytes(): number {
+    return this.#newBytes
   }
 
   /** Whether whoever brings blocks should wait for `ready` before the next. */
@@ -274,6 +280,7 @@ export class Intake {
     this.#unindexed.push(block)
     this.#unindexedKeys.add(keyOf(block.digest))
     if (block.volume.kind === 'body') this.#unsafeBytes += block.sizeBytes
+    if (block.volume.kind !== 'reference') this.#newBytes += block.sizeBytes
   }
 
   #tell({ volume, ...block }: Unindexed): void {

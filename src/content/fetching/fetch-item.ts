@@ -5,7 +5,13 @@
  * fetched again, neither after a failure nor after a restart.
  */
 import type { CID } from 'multiformats/cid'
-import { asError, CodedError, errorCode, type PeerId } from '../../base/base.ts'
+import {
+  asError,
+  CodedError,
+  type CodedErrorOptions,
+  errorCode,
+  type PeerId,
+} from '../../base/base.ts'
 import type { Intake } from '../blocks/blocks.ts'
 import { sourceOf } from '../library.ts'
 import { FETCH_ROUNDS_MAX } from '../limits.ts'
@@ -179,13 +185,24 @@ async function tryHolder(
   }
 }
 
-function failureOf(cid: CID, report: FetchReport): CodedError {
+/** Nobody could give it; how that went stands beside it. */
+export class FetchFailed extends CodedError {
+  readonly report: FetchReport
+
+  constructor(report: FetchReport, code: string, message: string, options: CodedErrorOptions) {
+    super(code, message, options)
+    this.report = report
+  }
+}
+
+function failureOf(cid: CID, report: FetchReport): FetchFailed {
   const { attempts, ...counts } = report
   const context = { cid: cid.toString(), ...counts }
   if (attempts.length > 0) {
     const last = attempts.at(-1)?.message ?? ''
     const nodesCount = new Set(attempts.map(({ peerId }) => peerId)).size
-    return new CodedError(
+    return new FetchFailed(
+      report,
       'CONTENT_FETCH_FAILED',
       `${nodesCount === 1 ? 'The node' : `All ${nodesCount} nodes`} that had this item ` +
         `failed to give it. Last: ${last}`,
@@ -198,7 +215,8 @@ function failureOf(cid: CID, report: FetchReport): CodedError {
     )
   }
   if (report.connectedCount === 0) {
-    return new CodedError(
+    return new FetchFailed(
+      report,
       'CONTENT_NO_PEERS',
       'No other node is connected, so nobody can be asked.',
       {
@@ -207,7 +225,7 @@ function failureOf(cid: CID, report: FetchReport): CodedError {
       },
     )
   }
-  return new CodedError('CONTENT_NOT_FOUND', 'No connected node has this item.', {
+  return new FetchFailed(report, 'CONTENT_NOT_FOUND', 'No connected node has this item.', {
     context,
     advice:
       'Check the content id. Whoever has it must have added it with --public; it may also be on ' +

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Fetching: who has an item, and bringing it here whole and verified. */
-export type { Attempt, FetchReport } from './fetch-item.ts'
+export { type Attempt, FetchFailed, type FetchReport } from './fetch-item.ts'
 export { Fetcher } from './fetcher.ts'
 export { encodeHaveReply, HAVE_TOPIC, parseHaveRequest } from './have.ts'
 export { BadPeers, type ContentNetwork } from './holders.ts'

@@ -7,12 +7,8 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, opendir, readlink, realpath } from 'node:fs/promises'
 import { unixTimeOf } from '../../base/base.ts'
-import {
-  type EntryAttributes,
-  type FileReference,
-  pathRefused,
-  type SourceEntry,
-} from '../unixfs/unixfs.ts'
+import { type EntryAttributes, pathRefused, type SourceEntry } from '../unixfs/unixfs.ts'
+import { contentOf, referenceTo } from './file-source.ts'
 import { WALK_NAMES_AHEAD, WALK_READ_BYTES } from './limits.ts'
 import { fileChanged, readError } from './source-errors.ts'
 import { decodeText, showText } from './source-text.ts'
@@ -150,8 +146,10 @@ class FolderWalk {
     await using handle = opened
     const before = await handle.stat({ bigint: true })
     if (!before.isFile()) throw fileChanged(this.#absolute(path))
-    const content = this.#content(path, handle, before)
-    const reference = this.#options.asReference ? this.#referenceTo(path, before) : undefined
+    const { signal, asReference } = this.#options
+    const absolute = this.#absolute(path)
+    const content = contentOf(handle, { path: absolute, before, signal, buffer: this.#buffer })
+    const reference = asReference ? referenceTo(absolute, before) : undefined
     yield { kind: 'file', path, content, reference, ...attributesOf(before) }
   }
 
@@ -159,36 +157,6 @@ class FolderWalk {
   #openFile(path: string): Promise<FileHandle> {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
     return open(this.#absolute(path), flags)
-  }
-
-  async *#content(
-    path: string,
-    handle: FileHandle,
-    before: BigIntStats,
-  ): AsyncGenerator<Uint8Array, void> {
-    let readBytes = 0n
-    // What was added to it meanwhile shows in its size, so its end need not be looked for.
-    while (readBytes < before.size) {
-      this.#options.signal.throwIfAborted()
-      const { bytesRead } = await handle.read(this.#buffer).catch((thrown: unknown) => {
-        throw readError(this.#absolute(path), thrown)
-      })
-      if (bytesRead === 0) break
-      readBytes += BigInt(bytesRead)
-      yield this.#buffer.subarray(0, bytesRead)
-    }
-    const after = await handle.stat({ bigint: true })
-    const isSame =
-      readBytes === before.size && after.size === before.size && after.mtimeNs === before.mtimeNs
-    if (!isSame) throw fileChanged(this.#absolute(path))
-  }
-
-  #referenceTo(path: string, stats: BigIntStats): FileReference {
-    return {
-      path: this.#absolute(path),
-      sizeBytes: Number(stats.size),
-      modifiedAtMs: Number(stats.mtimeNs / 1_000_000n),
-    }
   }
 
   /** What `work` gives, or undefined when the entry cannot be read and is to be skipped. */
