@@ -4,6 +4,7 @@
  * no dependency but the `multiformats` vocabulary. Runs in a browser too.
  */
 export * from './byte-reader.ts'
+export * from './bytes.ts'
 export * from './edits.ts'
 export * from './errors.ts'
 export * from './events.ts'

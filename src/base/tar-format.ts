@@ -4,6 +4,7 @@
  * records, and on reading the long names of GNU tar. Archives come from anywhere, so whatever the
  * bytes are, reading gives a value or says what is wrong, in time linear in their number.
  */
+import { copyOf } from './bytes.ts'
 import { formatUnixTime, parseUnixTime, type UnixTime } from './unix-time.ts'
 
 /** Bytes of a header; contents are filled up to a multiple. */
@@ -280,7 +281,7 @@ function field(block: Uint8Array, { at, length }: Field): Uint8Array {
 
 function textField(block: Uint8Array, place: Field): Uint8Array {
   // A copy: blocks are views of buffers that come and go.
-  return untilZero(field(block, place)).slice()
+  return copyOf(untilZero(field(block, place)))
 }
 
 function isDigit(byte: number | undefined): boolean {

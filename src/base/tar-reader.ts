@@ -4,7 +4,9 @@
  * for before the entry before was read. What its names mean and whether they are taken is for the
  * caller to say: here they are bytes.
  */
+
 import { ByteReader } from './byte-reader.ts'
+import { copyOf } from './bytes.ts'
 import {
   isZeroBlock,
   parsePaxRecords,
@@ -102,7 +104,7 @@ class TarReader {
     const taken = await this.#reader.take(sizeBytes + tarPaddingBytes(sizeBytes))
     if (taken.length < sizeBytes) throw this.#damaged('it ends within a header')
     // A copy: what the reader gives is valid until the next header is read.
-    const bytes = taken.slice(0, sizeBytes)
+    const bytes = copyOf(taken.subarray(0, sizeBytes))
     if (type === 'long name') overrides.name = untilZero(bytes)
     else if (type === 'long target') overrides.target = untilZero(bytes)
     else this.#applyPax(bytes, type, overrides)

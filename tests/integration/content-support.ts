@@ -177,7 +177,10 @@ function bodyOf(incoming: IncomingMessage): PeerBody {
     read: (take) => {
       incoming.on('data', (piece: Uint8Array) => {
         try {
-          const busy = take(piece)
+          // Lent, as the real client lends it: another piece lies in its place right after.
+          const lent = Buffer.from(piece)
+          const busy = take(lent)
+          lent.fill(0)
           if (busy === undefined) return
           incoming.pause()
           busy.then(() => incoming.resume(), fail)

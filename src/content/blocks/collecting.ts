@@ -4,7 +4,7 @@
  * empty. Whatever is removed is forgotten by the index first and in the same breath as the decision,
  * so that no arrival can come to rely on it meanwhile.
  */
-import { CodedError } from '../../base/base.ts'
+import { CodedError, copyOf } from '../../base/base.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
 import type { Bodies } from './bodies.ts'
 import type { Catalogue, StoredItem } from './catalogue.ts'
@@ -126,7 +126,7 @@ export class Collector {
             codec === DAG_CBOR
               ? this.#isCurrent(decodeRecord(bytes), isOldest)
               : useful.has(keyOf(digest))
-          if (isWanted) sections.push({ codec, digest: digest.slice(), bytes: bytes.slice() })
+          if (isWanted) sections.push({ codec, digest: copyOf(digest), bytes: copyOf(bytes) })
         },
         breathe: flush,
       })

@@ -5,7 +5,9 @@
  * this order; so the index never names a byte that a power cut could take. What is here already, from
  * whichever item, is not written again.
  */
+
 import type { CID } from 'multiformats/cid'
+import { copyOf } from '../../base/base.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
 import type { FileReference } from '../unixfs/unixfs.ts'
 import { type BlockName, DAG_PB, type Tree } from '../unixfs/unixfs.ts'
@@ -104,7 +106,7 @@ export class Intake {
     if (this.has(name.digest)) return
     const { pack, offset } = this.#append(name.codec, name.digest, bytes)
     const volume = packVolume(pack)
-    this.#add({ volume, digest: name.digest.slice(), offset, sizeBytes: bytes.length })
+    this.#add({ volume, digest: copyOf(name.digest), offset, sizeBytes: bytes.length })
   }
 
   /** A file of the owner's that is one leaf: its bytes stay where they are. */

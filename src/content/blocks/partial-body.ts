@@ -4,7 +4,9 @@
  * its place, and counts once its hash was right. Beside it stand its tree nodes and which of its bytes
  * are there, so that what has come is never fetched again.
  */
+
 import type { CID } from 'multiformats/cid'
+import { copyOf } from '../../base/base.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
 import { type BlockName, DAG_PB } from '../unixfs/unixfs.ts'
 import type { BlockIndex, NewBlock, Volume } from './block-index.ts'
@@ -85,7 +87,7 @@ export class PartialBody {
   leaf(digest: Uint8Array, offset: number, sizeBytes: number): void {
     this.#verified = addRange(this.#verified, [offset, offset + sizeBytes])
     const volume = this.#volume('body', this.#sizeBytes)
-    this.#onBlock({ volume, digest: digest.slice(), offset, sizeBytes })
+    this.#onBlock({ volume, digest: copyOf(digest), offset, sizeBytes })
   }
 
   /** Bytes that were written as a repetition of right ones. */
@@ -99,7 +101,7 @@ export class PartialBody {
     const offset = this.#manifest.position
     this.#manifest.write(bytes)
     const volume = this.#volume('manifest', 0)
-    this.#onBlock({ volume, digest: digest.slice(), offset, sizeBytes: bytes.length })
+    this.#onBlock({ volume, digest: copyOf(digest), offset, sizeBytes: bytes.length })
   }
 
   /** Bytes that are accepted and not written. */

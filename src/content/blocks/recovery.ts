@@ -5,8 +5,7 @@
  * bodies are looked at too. Afterwards the index says what is on the disk, and what is gone is named.
  */
 import type { CID } from 'multiformats/cid'
-import type { Clock, Logger } from '../../base/base.ts'
-import { parseCid } from '../../base/base.ts'
+import { type Clock, copyOf, type Logger, parseCid } from '../../base/base.ts'
 import { type BlockReader, DAG_PB, RAW, walkDag } from '../unixfs/unixfs.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
 import { type Bodies, type ByteRange, type FoundBody, manifestStart } from './bodies.ts'
@@ -118,7 +117,7 @@ async function replayPacks(
         signal,
         visit: (section) => {
           if (section.codec === DAG_CBOR) note(replay, decodeRecord(section.bytes))
-          else blocks.push({ ...section, digest: section.digest.slice() })
+          else blocks.push({ ...section, digest: copyOf(section.digest) })
         },
         breathe: flush,
       })
@@ -213,7 +212,7 @@ async function registerBody(deps: RecoveryDeps, found: FoundBody): Promise<void>
     await scanSections(manifest, {
       from: manifestStart(root),
       visit: ({ digest, offset, bytes }) => {
-        nodes.push({ digest: digest.slice(), offset, bytes: bytes.slice() })
+        nodes.push({ digest: copyOf(digest), offset, bytes: copyOf(bytes) })
       },
     })
     const sizeBytes = nodes.reduce((sum, { bytes }) => sum + bytes.length, 0)

@@ -4,7 +4,9 @@
  * wait; opening the file that they belong to takes the disk a moment. What comes meanwhile is copied
  * and kept for then: no more than one piece of the connection, since the next is not read before.
  */
+
 import type { CID } from 'multiformats/cid'
+import { copyOf } from '../../base/base.ts'
 import type { Intake, PartialBody } from '../blocks/blocks.ts'
 import type { DagSink } from '../car/car.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
@@ -51,7 +53,7 @@ export class Arriving implements DagSink {
   block(name: BlockName, bytes: Uint8Array): void {
     this.#checks.checkBlock(name.digest)
     if (this.#isWaiting) {
-      const copy = bytes.slice()
+      const copy = copyOf(bytes)
       this.#later(() => this.#intake.put(name, copy))
     } else this.#intake.put(name, bytes)
   }
@@ -68,7 +70,7 @@ export class Arriving implements DagSink {
   }
 
   fileNode(name: BlockName, bytes: Uint8Array): void {
-    const copy = this.#isWaiting ? bytes.slice() : bytes
+    const copy = this.#isWaiting ? copyOf(bytes) : bytes
     this.#do(() => {
       if (!this.#intake.has(name.digest)) this.#file.node(name, copy)
     })
@@ -76,13 +78,13 @@ export class Arriving implements DagSink {
 
   fileBytes(piece: Uint8Array): void {
     if (this.#isWaiting) {
-      const copy = piece.slice()
+      const copy = copyOf(piece)
       this.#later(() => this.#write(copy))
     } else this.#write(piece)
   }
 
   fileLeaf(digest: Uint8Array, offset: number, sizeBytes: number): void {
-    const copy = digest.slice()
+    const copy = copyOf(digest)
     this.#do(() => this.#file.leaf(copy, offset, sizeBytes))
   }
 

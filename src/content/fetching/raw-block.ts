@@ -2,7 +2,7 @@
 /** One block from one peer, by its name, verified. */
 import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
-import { CodedError, deadline } from '../../base/base.ts'
+import { CodedError, copyOf, deadline } from '../../base/base.ts'
 import { wrongBytes } from '../errors.ts'
 import { LEAF_BYTES_MAX, RESPONSE_MS_MAX } from '../limits.ts'
 import { isSameDigest } from '../unixfs/unixfs.ts'
@@ -34,7 +34,7 @@ export async function receiveBlock(
     await body.read((piece) => {
       sizeBytes += piece.length
       if (sizeBytes > LEAF_BYTES_MAX) throw wrongBytes('a block is too large')
-      pieces.push(piece.slice())
+      pieces.push(copyOf(piece))
       return undefined
     })
     const bytes = Buffer.concat(pieces)
