@@ -24,9 +24,9 @@ function varintBytes(value: number): number {
   return length
 }
 
-/** The header of a CAR with one root, its length in front. */
-export function encodeCarHeader(root: CID): Uint8Array<ArrayBuffer> {
-  const header = encode({ version: 1, roots: [root] })
+/** The header of a CAR, its length in front. */
+export function encodeCarHeader(...roots: readonly CID[]): Uint8Array<ArrayBuffer> {
+  const header = encode({ version: 1, roots })
   return join(encodeVarint(header.length), header)
 }
 

@@ -43,6 +43,7 @@ import {
   type StoredItem,
 } from './blocks/blocks.ts'
 import type { DagSource } from './car/car.ts'
+import { type CarReport, exportCar, type ImportOptions, importCar } from './carrying/carrying.ts'
 import { notHere } from './errors.ts'
 import { type EvictionPolicy, longestUnusedFirst, makeRoom } from './evicting.ts'
 import {
@@ -65,6 +66,7 @@ import {
   HAVE_REPLY_BYTES_MAX,
   HAVE_REQUEST_BYTES_MAX,
   HEADROOM_BYTES,
+  IMPORTS_MAX,
   NOTE_MS,
   REPAIR_RETRY_MS,
   WAITING_MAX,
@@ -84,6 +86,7 @@ import { abortable, enter } from './waiting.ts'
 export type { Added, AddFileOptions, AddFolderOptions, ProgressListener } from './adding.ts'
 export type { Disk, DiskFile, ItemChanges } from './blocks/blocks.ts'
 export { machineDisk } from './blocks/blocks.ts'
+export type { CarReport, Landing } from './carrying/carrying.ts'
 export * from './config.ts'
 export * from './desk/desk.ts'
 export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
@@ -161,6 +164,7 @@ export class Content implements Service {
   readonly #badPeers: BadPeers
   readonly #refusals: RefusalDesk
   readonly #addPlaces = new Semaphore({ size: ADDS_MAX, waitingMax: WAITING_MAX })
+  readonly #importPlaces = new Semaphore({ size: IMPORTS_MAX, waitingMax: WAITING_MAX })
   readonly #stopping = new AbortController()
   /** Work that must end before the node may stop. */
   readonly #running = new Set<Promise<unknown>>()
@@ -311,6 +315,36 @@ export class Content implements Service {
   /** All blocks that are here, whosever: for whoever reads as the owner does. */
   get source(): DagSource<unknown> {
     return sourceOf(this.#store)
+  }
+
+  /**
+   * Items as one CAR, private ones too: for the owner alone.
+   * @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_DAMAGED`, `CONTENT_TOO_MANY_ITEMS`; when it is
+   *   read, `STORE_…` and the signal's reason.
+   */
+  exportCar(cids: readonly CID[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return exportCar(this.#store, cids, AbortSignal.any([signal, this.#stopping.signal]))
+  }
+
+  /**
+   * Takes what is in a CAR file; its whole roots become items.
+   * @throws CodedError `CONTENT_BAD_CAR`, `CONTENT_BUSY`, `STORE_…`; the signal's reason.
+   */
+  async importCar(source: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<CarReport> {
+    const signal = AbortSignal.any([options.signal, this.#stopping.signal])
+    const leave = await enter(this.#importPlaces, 'imports', signal)
+    try {
+      await this.#makeRoom(HEADROOM_BYTES)
+      const isRefused = (digest: Uint8Array): boolean =>
+        !this.#refusals.isEmpty && this.#refusals.checkDigest(digest) !== undefined
+      const deps = { store: this.#store, log: this.#deps.log, isRefused }
+      return await this.#run(importCar(deps, abortable(source, signal), { ...options, signal }))
+    } catch (thrown) {
+      this.#noteFull(thrown)
+      throw thrown
+    } finally {
+      leave()
+    }
   }
 
   /** What is at a path, as far as it is here. */

@@ -106,6 +106,11 @@ const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}\/[a-z0-9][a-z0-9!#$&^_.+-]{
 /** The shape of BCP 47 tags; whether a language is registered nobody here can know. */
 const LANGUAGE = /^[a-z]{2,3}(-[a-z0-9]{2,8}){0,4}$/i
 
+/** A language tag by its shape, or nothing. */
+export function tidyLanguage(language: unknown): string {
+  return typeof language === 'string' && LANGUAGE.test(language) ? language : ''
+}
+
 /** @throws CodedError `CONTENT_BAD_TEXT` naming what is wrong; what is right comes back as it is. */
 export function checkTexts<Texts extends GivenTexts>(texts: Texts): Texts {
   const limits = {

@@ -66,6 +66,9 @@ export const LICENCE_BYTES_MAX = 255
 /** Additions at once. One keeps a core and an SD card busy; four let small ones pass a large one. */
 export const ADDS_MAX = 4
 
+/** Imports of CAR files at once: parts of one file share a place, and a stick is no faster for two. */
+export const IMPORTS_MAX = 1
+
 /** Fetches at once, for the same reason; more would only share the same links. */
 export const FETCHES_MAX = 4
 

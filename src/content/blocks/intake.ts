@@ -15,7 +15,7 @@ import type { BlockIndex, NewBlock, Volume } from './block-index.ts'
 import { type Bodies, placesInManifest } from './bodies.ts'
 import type { BufferedFile } from './buffered-file.ts'
 import { lostToDisk } from './errors.ts'
-import { CHECKPOINT_BYTES, UNINDEXED_BLOCKS_MAX } from './limits.ts'
+import { CHECKPOINT_BYTES, OPEN_BODIES_MAX, UNINDEXED_BLOCKS_MAX } from './limits.ts'
 import type { PackPosition, Packs } from './packs.ts'
 import { PartialBody } from './partial-body.ts'
 import { DAG_CBOR, encodeRecord, type PackRecord, referenceRecord } from './records.ts'
@@ -168,6 +168,19 @@ export class Intake {
     return opening
   }
 
+  /** Whether more large files are open than there should be: see {@link closeBodies}. */
+  get hasManyBodies(): boolean {
+    return this.#partials.size > OPEN_BODIES_MAX
+  }
+
+  /** Makes safe what came of large files and closes them, but one; each can be opened again. */
+  async closeBodies(except?: PartialBody): Promise<void> {
+    await this.checkpoint()
+    for (const [cid, partial] of this.#partials) {
+      if (partial !== except) await this.#closeBody(cid, partial)
+    }
+  }
+
   /** Makes safe and known what has come so far; `also` is told to the index in the same breath. */
   async checkpoint(also?: () => void): Promise<void> {
     const { packs, index } = this.#deps
@@ -210,16 +223,18 @@ export class Intake {
   /** Closes what is open; files that were not finished are gone. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#openings)
-    for (const [cid, partial] of this.#partials) {
-      await partial.close()
-      this.#partials.delete(cid)
-      await this.#deps.change(async () => {
-        const isKnown = this.#deps.index.volumeNamed('body', cid) !== undefined
-        if (!isKnown) await this.#deps.bodies.remove(cid)
-      })
-    }
+    for (const [cid, partial] of this.#partials) await this.#closeBody(cid, partial)
     for (const file of this.#files) await this.#deps.bodies.discard(file)
     this.#files.clear()
+  }
+
+  async #closeBody(cid: string, partial: PartialBody): Promise<void> {
+    await partial.close()
+    this.#partials.delete(cid)
+    await this.#deps.change(async () => {
+      const isKnown = this.#deps.index.volumeNamed('body', cid) !== undefined
+      if (!isKnown) await this.#deps.bodies.remove(cid)
+    })
   }
 
   async #keepFile(file: BufferedFile, tree: Tree): Promise<void> {

@@ -28,6 +28,9 @@ export const UNINDEXED_BLOCKS_MAX = 16 * KIBIBYTE
 /** Bytes after which what has arrived is made safe: what a power cut costs at most, per item. */
 export const CHECKPOINT_BYTES = 64 * MEBIBYTE
 
+/** Large files that an arriving item keeps open for writing: each holds two handles and some MiB. */
+export const OPEN_BODIES_MAX = 8
+
 /** Files kept open for reading: more than there are responses under way, far fewer than handles. */
 export const OPEN_VOLUMES_MAX = 48
 

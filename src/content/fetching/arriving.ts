@@ -41,7 +41,10 @@ export class Arriving implements DagSink {
   busy(): Promise<void> | undefined {
     const unwrittenBytes = this.#body?.unwrittenBytes ?? 0
     const isBusy =
-      this.#opening !== undefined || this.#intake.isFull || unwrittenBytes > UNWRITTEN_BYTES_MAX
+      this.#opening !== undefined ||
+      this.#intake.isFull ||
+      this.#intake.hasManyBodies ||
+      unwrittenBytes > UNWRITTEN_BYTES_MAX
     return isBusy ? this.#settle() : undefined
   }
 
@@ -160,6 +163,7 @@ export class Arriving implements DagSink {
   async #settle(): Promise<void> {
     await this.settled()
     await this.#body?.ready()
+    if (this.#intake.hasManyBodies) await this.#intake.closeBodies(this.#body)
     if (this.#intake.isFull) await this.#intake.ready()
   }
 }

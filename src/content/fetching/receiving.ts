@@ -43,6 +43,8 @@ export interface ReceiveOptions {
 export interface Received {
   sizeBytes: number
   carBodyBytes: number
+  /** Each as often as it occurs. */
+  blocksCount: number
   /** Bytes of files that were here before this transfer. */
   knownBytes: number
 }
@@ -119,7 +121,8 @@ export async function receiveItem(
 const CHECKS_NOTHING = { onSize: () => {}, checkBlock: () => {} }
 
 function receivedOf(reader: DagReader, knownBytes: number): Received {
-  return { sizeBytes: reader.verifiedBytes, carBodyBytes: reader.carBodyBytes, knownBytes }
+  const { verifiedBytes: sizeBytes, carBodyBytes, blocksCount } = reader
+  return { sizeBytes, carBodyBytes, blocksCount, knownBytes }
 }
 
 /** The store, in which every block that is found becomes one of the arriving item's too. */

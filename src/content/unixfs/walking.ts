@@ -31,6 +31,14 @@ export interface Visit {
 export interface WalkOptions extends ReadOptions {
   /** Whether a block is visited again where it occurs again. */
   dups: boolean
+  /** Without dups: what counts as visited, for several walks together; default: of this one alone. */
+  visited?: Visited | undefined
+}
+
+/** Remembers blocks. */
+export interface Visited {
+  /** False: it was there before. */
+  add(block: BlockName): boolean
 }
 
 interface Frame {
@@ -48,9 +56,8 @@ interface Frame {
 export async function* walkDag(
   reader: BlockReader,
   root: CID,
-  { dups, signal }: WalkOptions,
+  { dups, signal, visited = visitedByName() }: WalkOptions,
 ): AsyncGenerator<Visit> {
-  const seen = new Set<string>()
   const stack: Frame[] = [{ children: [rootOf(root)], next: 0, nodeBytes: 0 }]
   let blocksCount = 0
   let openBytes = 0
@@ -62,11 +69,7 @@ export async function* walkDag(
       stack.pop()
       continue
     }
-    if (!dups) {
-      const key = keyOf(child.block)
-      if (seen.has(key)) continue
-      seen.add(key)
-    }
+    if (!dups && !visited.add(child.block)) continue
     blocksCount += 1
     checkWalk(blocksCount, stack.length - 1, openBytes)
     const { cid, block, sizeBytes } = child
@@ -81,6 +84,16 @@ export async function* walkDag(
     if (node === undefined || bytes === undefined) continue
     stack.push({ children: childrenOf(node, child), next: 0, nodeBytes: bytes.length })
     openBytes += bytes.length
+  }
+}
+
+function visitedByName(): Visited {
+  const keys = new Set<string>()
+  return {
+    add: (block) => {
+      const countBefore = keys.size
+      return keys.add(keyOf(block)).size > countBefore
+    },
   }
 }
 
