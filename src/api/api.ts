@@ -22,6 +22,7 @@ import {
 } from './limits.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 
+export type { ApiCarReport, ApiCarrying, ApiLanding } from './carry-routes.ts'
 export { type StatusConfig, statusConfigSchema } from './config.ts'
 export type { ApiItem, ApiItems, ApiPlace, ItemTotals } from './item-ports.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'

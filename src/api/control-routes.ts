@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the owner can ask and order over the control socket. */
 import { endpoints } from '../contract/contract.ts'
+import { serveCarrying } from './carry-routes.ts'
 import { neighbourOf, type Observed, peerOf, statusOf } from './facts.ts'
 import type { HttpServer } from './http-server.ts'
 import { serveItems } from './item-routes.ts'
@@ -19,5 +20,6 @@ export function serveControl(server: HttpServer, deps: ApiDeps, observe: () => O
   })
   server.serve(endpoints.config, async () => ({ config: deps.config() }))
   serveItems(server, deps)
+  serveCarrying(server, deps)
   serveRefusals(server, deps)
 }

@@ -3,6 +3,7 @@
 import type { Clock, HealthCondition, Logger, PeerId } from '../base/base.ts'
 import type { PublicStatus } from '../contract/contract.ts'
 import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
+import type { ApiCarrying } from './carry-routes.ts'
 import type { ApiItems } from './item-ports.ts'
 import type { ApiRefusals } from './refusal-routes.ts'
 
@@ -21,7 +22,7 @@ export interface ApiDeps {
   status(): NodeFacts
   neighbours(): readonly Neighbour[]
   peers(): readonly ConnectedPeer[]
-  items: ApiItems
+  items: ApiItems & ApiCarrying
   refusals: ApiRefusals
   /** The configuration in effect. */
   config(): Readonly<Record<string, unknown>>

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { asError, CodedError } from '../base/base.ts'
 import { createClient } from '../contract/contract.ts'
+import { addCarryCommands } from './carry-commands.ts'
 import type { CliInjected, CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
 import {
@@ -63,6 +64,7 @@ export async function runCli(
   describeProgram(program, io, injected)
   addNodeCommands(program, run)
   addItemCommands(program, run)
+  addCarryCommands(program, run)
   addIdentityCommands(program, run)
   addRefusalCommands(program, run)
   try {

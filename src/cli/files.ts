@@ -200,7 +200,7 @@ async function makeFolderBeside(path: string): Promise<string> {
 }
 
 /** Gives a complete file its name, unless somebody took that name meanwhile. */
-async function placeNew(temporary: string, path: string): Promise<void> {
+export async function placeNew(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path)
   } catch (cause) {
@@ -230,6 +230,11 @@ export function explain(path: string, cause: unknown): unknown {
       return new CodedError('FILE_FORBIDDEN', `You may not use this file or folder: ${path}`, {
         cause,
         advice: 'Choose another place, or ask whoever owns it.',
+      })
+    case 'EFBIG':
+      return new CodedError('FILE_FORBIDDEN', `The disk takes no file as large as ${path}.`, {
+        cause,
+        advice: 'FAT32, as on many sticks, ends at 4 GiB: citynode export --split 4G.',
       })
     case 'ENOSPC':
     case 'EDQUOT':

@@ -25,6 +25,9 @@ export const CELL_LENGTH_MAX = 60
 /** Columns of a terminal that does not tell. */
 export const COLUMNS_USUAL = 80
 
+/** Bytes of one part of an export at least: the largest block, and the list of what is in it. */
+export const PART_BYTES_MIN = 3 * 1024 * 1024
+
 /** Bytes of an archive that are sent at once: headers and small files share a piece. */
 export const TAR_PIECE_BYTES = 256 * 1024
 

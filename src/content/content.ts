@@ -319,7 +319,7 @@ export class Content implements Service {
 
   /**
    * Items as one CAR, private ones too: for the owner alone.
-   * @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_DAMAGED`, `CONTENT_TOO_MANY_ITEMS`; when it is
+   * @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_NOT_WHOLE`, `CONTENT_TOO_MANY_ITEMS`; when it is
    *   read, `STORE_…` and the signal's reason.
    */
   exportCar(cids: readonly CID[], signal: AbortSignal): AsyncGenerator<Uint8Array> {

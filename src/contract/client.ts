@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The API's client: typed by the endpoint table, over whatever transport it is given. */
 import { Call, type Transport } from './call.ts'
+import type { Imported } from './carry-schemas.ts'
 import { endpoints } from './endpoints.ts'
 import { type ItemCalls, itemCalls } from './item-client.ts'
 import type { BlockFacts, DenylistFacts, Forgotten } from './refusal-schemas.ts'
-import type { Health, NeighbourFacts, PeerFacts, PublicStatus, Status } from './schemas.ts'
+import type {
+  Health,
+  NeighbourFacts,
+  PeerFacts,
+  PublicStatus,
+  Status,
+  Visibility,
+} from './schemas.ts'
 
 export { ApiProblem, type Transport, type TransportAnswer, type TransportRequest } from './call.ts'
 export type {
@@ -14,13 +22,26 @@ export type {
   FetchItemOptions,
 } from './item-client.ts'
 
-export interface Client extends ItemCalls, RefusalCalls {
+export interface Client extends ItemCalls, CarryCalls, RefusalCalls {
   status(signal?: AbortSignal): Promise<Status>
   publicStatus(signal?: AbortSignal): Promise<PublicStatus>
   health(signal?: AbortSignal): Promise<Health>
   neighbours(signal?: AbortSignal): Promise<readonly NeighbourFacts[]>
   peers(signal?: AbortSignal): Promise<readonly PeerFacts[]>
   config(signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>
+}
+
+/** The part of the client that is about CAR files. */
+interface CarryCalls {
+  /** Items as one CAR; fails when it breaks off. `all`: all that are whole. */
+  exportItems(
+    cids: readonly string[] | 'all',
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>
+  importItems(
+    car: AsyncIterable<Uint8Array>,
+    options: { visibility: Visibility; signal?: AbortSignal },
+  ): Promise<Imported>
 }
 
 /** The part of the client that is about refusing. */
@@ -47,7 +68,19 @@ export function createClient(transport: Transport): Client {
     peers: async (signal) => (await call.json(endpoints.peers, { signal })).peers,
     config: async (signal) => (await call.json(endpoints.config, { signal })).config,
     ...itemCalls(call),
+    ...carryCalls(call),
     ...refusalCalls(call),
+  }
+}
+
+function carryCalls(call: Call): CarryCalls {
+  return {
+    exportItems: async (cids, signal) => {
+      const json = cids === 'all' ? { cids: [], isAll: true } : { cids, isAll: false }
+      return (await call.open(endpoints.exportItems, { json, signal })).body
+    },
+    importItems: (bytes, { visibility, signal }) =>
+      call.json(endpoints.importItems, { query: { visibility }, bytes, signal }),
   }
 }
 

@@ -4,6 +4,7 @@
  * answers, what it needs, what goes in and what comes out.
  */
 import { z } from 'zod'
+import { carryEndpoints } from './carry-endpoints.ts'
 import { itemEndpoints } from './item-endpoints.ts'
 import { refusalEndpoints } from './refusal-endpoints.ts'
 import {
@@ -61,6 +62,7 @@ export const endpoints = {
     needs: '/node/read',
     answer: z.object({ peers: z.array(peerSchema) }),
   },
+  ...carryEndpoints,
   ...itemEndpoints,
   ...refusalEndpoints,
   config: {

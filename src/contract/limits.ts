@@ -22,5 +22,8 @@ export const FILE_PATH_LENGTH_MAX = 4096
 /** Characters of a reason for a block; the node counts bytes. */
 export const REFUSAL_REASON_LENGTH_MAX = 200
 
+/** Content ids in one order to export: with those the request stays a small one. */
+export const EXPORT_CIDS_MAX = 128
+
 /** Characters of a CID's text: an identity or long-hash CID in base32 stays well below. */
 export const CID_LENGTH_MAX = 256

@@ -9,6 +9,8 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import {
   type ApiBlock,
+  type ApiCarReport,
+  type ApiCarrying,
   type ApiDenylist,
   type ApiDeps,
   type ApiItem,
@@ -38,7 +40,7 @@ export function cidOf(bytes: Uint8Array): CID {
 }
 
 /** Keeps items in memory; `elsewhere` is what a fetch can find. */
-export class FakeItems implements ApiItems {
+export class FakeItems implements ApiItems, ApiCarrying {
   readonly held = new Map<string, { item: ApiItem; bytes: Uint8Array }>()
   readonly elsewhere = new Map<string, Uint8Array>()
   /** Called between two halves of a fetch. */
@@ -61,6 +63,14 @@ export class FakeItems implements ApiItems {
     }
     this.held.set(cid.toString(), { item, bytes })
     return item
+  }
+
+  exportCar(): AsyncIterable<Uint8Array> {
+    throw new CodedError('CONTENT_NOT_HERE', 'Nothing is carried by this node.')
+  }
+
+  async importCar(): Promise<ApiCarReport> {
+    throw new CodedError('CONTENT_BAD_CAR', 'Nothing is carried by this node.')
   }
 
   list(): readonly ApiItem[] {

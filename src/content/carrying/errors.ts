@@ -12,7 +12,7 @@ export function badCar(reason: string, context: Record<string, unknown> = {}): C
 }
 
 export function notWhole(cid: CID): CodedError {
-  return new CodedError('CONTENT_DAMAGED', 'Parts of the item are missing on this node.', {
+  return new CodedError('CONTENT_NOT_WHOLE', 'Parts of the item are missing on this node.', {
     context: { cid: cid.toString() },
     advice: 'Fetch it again (citynode get CID), then export it.',
   })

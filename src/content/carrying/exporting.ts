@@ -15,7 +15,7 @@ import { encodeNotes } from './notes.ts'
 
 /**
  * The roots are the items, in their order, and behind them the blocks of notes, which come first.
- * @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_DAMAGED`, `CONTENT_TOO_MANY_ITEMS`; when it is read,
+ * @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_NOT_WHOLE`, `CONTENT_TOO_MANY_ITEMS`; when it is read,
  *   `CONTENT_BLOCK_MISSING`, `STORE_…`, or the signal's reason: then what came is of no use.
  */
 export function exportCar(

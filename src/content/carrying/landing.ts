@@ -74,6 +74,7 @@ export async function landRoot(
 const ROOTS_FAULT = new Set([
   'CONTENT_CID_UNSUPPORTED',
   'CONTENT_DAMAGED',
+  'CONTENT_NOT_WHOLE',
   'CONTENT_TOO_LARGE',
   'CONTENT_UNSUPPORTED',
 ])
