@@ -147,6 +147,9 @@ export const BAD_PEERS_MAX = 256
 /** Characters of the address of a gateway request: a CID, a path and every parameter we know. */
 export const GATEWAY_URL_LENGTH_MAX = 2 * KIBIBYTE
 
+/** Bytes of a block that lies in its id: what other IPFS software takes at most. */
+export const INLINE_BYTES_MAX = 128
+
 /** Names of a path in a gateway request: as deep as folders may be. */
 export const GATEWAY_PATH_SEGMENTS_MAX = 128
 

@@ -6,13 +6,19 @@
 import type { CID } from 'multiformats/cid'
 import { parseCid } from '../../base/base.ts'
 import type { ByteRange } from '../car/car.ts'
-import { GATEWAY_PATH_SEGMENTS_MAX, GATEWAY_URL_LENGTH_MAX } from '../limits.ts'
-import { isSupported } from '../unixfs/unixfs.ts'
+import { GATEWAY_PATH_SEGMENTS_MAX, GATEWAY_URL_LENGTH_MAX, INLINE_BYTES_MAX } from '../limits.ts'
+import { isSupported, RAW } from '../unixfs/unixfs.ts'
 
 export type GatewayQuestion = {
   cid: CID
   /** Decoded names below the CID; none for the CID itself. */
   path: readonly string[]
+  /** As it was asked for, for people. */
+  requestedPath: string
+  /** What the caller would like to call the bytes. */
+  filename: string | undefined
+  /** An address that says all that the headers said; undefined: the one that was used does. */
+  contentLocation: string | undefined
 } & (
   | { format: 'raw' }
   | {
@@ -26,13 +32,18 @@ export type GatewayQuestion = {
 )
 
 export interface Refusal {
-  status: 400 | 404 | 405 | 406 | 410 | 451
+  status: 400 | 404 | 405 | 406 | 410 | 412 | 451
   /** For people, one line. */
   text: string
 }
 
 const RAW_TYPE = 'application/vnd.ipld.raw'
 const CAR_TYPE = 'application/vnd.ipld.car'
+
+const NOTHING_OF_OURS: Refusal = {
+  status: 406,
+  text: `This gateway answers with ${RAW_TYPE} or ${CAR_TYPE} only.`,
+}
 
 interface Format {
   format: 'raw' | 'car'
@@ -55,20 +66,59 @@ export function parseGatewayRequest(request: {
   const [, text = '', below = ''] = path
   const cid = tryParseCid(text)
   if (cid === undefined) return refuse(400, 'This is not a content id (CID).')
-  if (!isSupported(cid)) {
+  if (!isSupported(cid) && !isInline(cid)) {
     return refuse(400, 'Only sha2-256 content ids of the codecs raw and dag-pb are kept here.')
   }
   const segments = parsePath(below)
   if (segments === undefined) return refuse(400, 'This is not a path below a content id.')
-  const format = formatOf(parsed.searchParams, accept)
-  if (format === undefined) {
-    return refuse(406, `This gateway answers with ${RAW_TYPE} or ${CAR_TYPE} only.`)
+  const query = parsed.searchParams
+  const filename = query.get('filename') ?? undefined
+  const target = { cid, path: segments, requestedPath: parsed.pathname, filename }
+  if (accept === undefined && !query.has('format')) {
+    return refuse(400, 'Say what is wanted: ?format=raw, ?format=car, or an Accept header.')
   }
-  const target = { cid, path: segments }
-  if (format.format === 'raw') return { question: { ...target, format: 'raw' } }
-  const car = carQuestion(target, parsed.searchParams, format.parameters)
-  if ('refusal' in car || !canSkip(car.question)) return car
-  return { question: { ...car.question, skipBytes: parseSkip(request.range) } }
+  let refusal: Refusal | undefined
+  for (const { format, parameters } of formatsOf(query, accept)) {
+    const location = { contentLocation: locationOf(parsed, format, parameters) }
+    if (format === 'raw') return { question: { ...target, ...location, format: 'raw' } }
+    const car = carQuestion({ ...target, ...location }, query, parameters)
+    if ('question' in car) return withSkip(car.question, request)
+    refusal ??= car.refusal
+  }
+  return { refusal: refusal ?? NOTHING_OF_OURS }
+}
+
+/** Whether all bytes are in the id itself: nobody keeps such a block, and everybody has it. */
+export function isInline({ code, multihash }: CID): boolean {
+  return code === RAW && multihash.code === IDENTITY && multihash.digest.length <= INLINE_BYTES_MAX
+}
+
+/** Multihash `identity`. */
+const IDENTITY = 0x00
+
+function withSkip(
+  question: CarQuestion,
+  { method, range }: { method: string | undefined; range?: string | undefined },
+): { question: CarQuestion } {
+  // A range is one of what GET would bring (RFC 9110).
+  if (method !== 'GET' || !canSkip(question)) return { question }
+  return { question: { ...question, skipBytes: parseSkip(range) } }
+}
+
+/** With what the `Accept` header said in the address, where caches can see it. */
+function locationOf(
+  { pathname, searchParams }: URL,
+  format: Format['format'],
+  parameters: Format['parameters'],
+): string | undefined {
+  const query = new URLSearchParams(searchParams)
+  if (!query.has('format')) query.set('format', format)
+  for (const name of format === 'car' ? ['version', 'order', 'dups'] : []) {
+    const value = parameters.get(name)
+    const isSaid = query.has(`car-${name}`) || query.has(name)
+    if (value !== undefined && !isSaid) query.set(`car-${name}`, value)
+  }
+  return query.size === searchParams.size ? undefined : `${pathname}?${query}`
 }
 
 /** A CAR with duplicates, of everything, is one fixed sequence of bytes: it may begin anywhere. */
@@ -109,7 +159,7 @@ function tryDecode(text: string): string | undefined {
 type CarQuestion = GatewayQuestion & { format: 'car' }
 
 function carQuestion(
-  target: { cid: CID; path: readonly string[] },
+  target: Omit<CarQuestion, 'format' | 'scope' | 'range' | 'dups' | 'skipBytes'>,
   query: URLSearchParams,
   parameters: ReadonlyMap<string, string>,
 ): { question: CarQuestion } | { refusal: Refusal } {
@@ -134,19 +184,20 @@ function carQuestion(
   }
 }
 
-/** The address wins over the header: caches and links can carry it. */
-function formatOf(query: URLSearchParams, accept = ''): Format | undefined {
+/** In the order of preference. The address wins over the header: caches and links can carry it. */
+function formatsOf(query: URLSearchParams, accept = ''): Format[] {
   const accepted = acceptedFormats(accept)
   const wanted = query.get('format')
-  if (wanted === null) return accepted[0]
-  if (wanted !== 'raw' && wanted !== 'car') return undefined
-  return accepted.find(({ format }) => format === wanted) ?? { format: wanted, parameters: NONE }
+  if (wanted === null) return accepted
+  if (wanted !== 'raw' && wanted !== 'car') return []
+  const meant = accepted.filter(({ format }) => format === wanted)
+  return meant.length > 0 ? meant : [{ format: wanted, parameters: NONE }]
 }
 
 const NONE: ReadonlyMap<string, string> = new Map()
 
 function acceptedFormats(accept: string): Format[] {
-  const formats: Format[] = []
+  const formats: (Format & { weight: number })[] = []
   for (const entry of accept.split(',')) {
     const [type = '', ...rest] = entry.split(';').map((part) => part.trim().toLowerCase())
     const format = type === RAW_TYPE ? 'raw' : type === CAR_TYPE ? 'car' : undefined
@@ -154,12 +205,16 @@ function acceptedFormats(accept: string): Format[] {
     const parameters = new Map(
       rest.map((part): [string, string] => {
         const [name = '', value = ''] = part.split('=')
-        return [name.trim(), value.trim()]
+        return [name.trim(), value.trim().replace(/^"(.*)"$/, '$1')]
       }),
     )
-    formats.push({ format, parameters })
+    const weight = Number(parameters.get('q') ?? '1')
+    // What makes no sense as a weight counts as the least that is still something.
+    const isWeight = weight >= 0 && weight <= 1
+    if (weight !== 0) formats.push({ format, parameters, weight: isWeight ? weight : 0.001 })
   }
-  return formats
+  // Sorting keeps the order of what is equal.
+  return formats.sort((one, other) => other.weight - one.weight)
 }
 
 function parseRange(text: string): ByteRange | undefined {

@@ -3,7 +3,7 @@
  * The Trustless Gateway: public items as raw blocks or CARs, to peers and to whoever else can read
  * them; the owner may have private ones too. What is private and what is not here look the same.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import { asError, type Clock, errorCode, type Logger } from '../../base/base.ts'
 import type { Caller } from '../../net/net.ts'
@@ -16,7 +16,13 @@ import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from '../limits.ts'
 import type { ContentMetrics } from '../metrics.ts'
 import { type RefusalDesk, withoutRefused } from '../refusing.ts'
 import { blockNameOf, type Found, resolvePath } from '../unixfs/unixfs.ts'
-import { type GatewayQuestion, parseGatewayRequest, type Refusal } from './gateway-request.ts'
+import {
+  type GatewayQuestion,
+  isInline,
+  parseGatewayRequest,
+  type Refusal,
+} from './gateway-request.ts'
+import { commonHeaders, isFresh, isOnlyIfCached, isRangeMeant } from './headers.ts'
 import { sendSections } from './sending.ts'
 
 export interface GatewayDeps {
@@ -27,12 +33,10 @@ export interface GatewayDeps {
   log: Logger
 }
 
-/** Half a year and more: what a CID names never changes. */
-const CACHE_FOREVER = 'public, max-age=29030400, immutable'
-
 /** What goes out, once it is clear that something does. */
 interface Answer {
-  item: StoredItem
+  /** Undefined: it needs none, all is in the CID. */
+  item: StoredItem | undefined
   headers: Record<string, string>
   /** Undefined: not known before it is sent. */
   lengthBytes: number | undefined
@@ -40,6 +44,8 @@ interface Answer {
   skipBytes: number
   sections: AsyncIterable<DagSection<Place>>
 }
+
+const NOT_CACHED: Refusal = { status: 412, text: 'This node has no such public item by itself.' }
 
 const NOT_HERE: Refusal = { status: 404, text: 'This node has no such public item.' }
 
@@ -82,13 +88,13 @@ export class Gateway {
     { answer, caller }: { answer: Answer; caller: Caller },
   ): Promise<void> {
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value)
-    if (isFresh(request, answer.headers['etag'])) {
+    if (isFresh(request.headers, answer.headers['etag'])) {
       response.writeHead(304).end()
       return
     }
     const { skipBytes, lengthBytes } = answer
     if (lengthBytes !== undefined) {
-      if (skipBytes >= lengthBytes) {
+      if (skipBytes > 0 && skipBytes >= lengthBytes) {
         response.setHeader('content-range', `bytes */${lengthBytes}`)
         response.writeHead(416).end()
         return
@@ -116,7 +122,7 @@ export class Gateway {
   async #send(response: ServerResponse, answer: Answer): Promise<void> {
     const { store, metrics, log, clock } = this.#deps
     this.#responses.add(response)
-    store.items.use(answer.item.sequence)
+    if (answer.item !== undefined) store.items.use(answer.item.sequence)
     try {
       const sentBytes = await sendSections({ clock, response, store }, answer.sections)
       metrics.servedBytes.add(sentBytes)
@@ -125,7 +131,7 @@ export class Gateway {
       const code = errorCode(thrown)
       const isReceivers = code?.startsWith('CONTENT_RECEIVER_') === true
       if (isReceivers) log.debug('a receiver was lost', { code })
-      else log.error('an item could not be read', { cid: answer.item.cid.toString(), error })
+      else log.error('an item could not be read', { cid: answer.item?.cid.toString(), error })
       // The length was announced, or the chunks have no end: the receiver sees that it is cut.
       response.destroy()
     } finally {
@@ -139,11 +145,12 @@ export class Gateway {
     const parsed = parseGatewayRequest({ method, url, accept, range })
     if ('refusal' in parsed) return parsed.refusal
     const { question } = parsed
+    if (isInline(question.cid)) return inlineAnswer(question)
     const who = caller.kind === 'owner' ? 'owner' : 'anybody'
     const root = this.#deps.store.find(question.cid.multihash.digest, who)
     const refused = this.#refusalOf(question, root !== undefined)
     if (refused !== undefined) return refused
-    if (root === undefined) return NOT_HERE
+    if (root === undefined) return isOnlyIfCached(headers) ? NOT_CACHED : NOT_HERE
     const found = await resolvePath(this.#deps.store, question.cid, question.path)
     if (found.kind !== 'found') return NOT_HERE
     for (const { cid } of [...found.passed, found]) {
@@ -151,8 +158,8 @@ export class Gateway {
       if (part !== undefined) return part
     }
     return question.format === 'raw'
-      ? this.#rawAnswer(found, root.item)
-      : this.#carAnswer(question, found, root.item)
+      ? this.#rawAnswer(question, found, root.item)
+      : this.#carAnswer(partOf(question, found, headers), found, root.item)
   }
 
   /** Nobody can try out what a deny list names: of what is not here anyway, nothing is said. */
@@ -171,14 +178,18 @@ export class Gateway {
     return withoutRefused(sourceOf(this.#deps.store), this.#deps.refusals)
   }
 
-  #rawAnswer({ cid }: Found, item: StoredItem): Answer | Refusal {
+  #rawAnswer(
+    question: GatewayQuestion,
+    { cid, entries }: Found,
+    item: StoredItem,
+  ): Answer | Refusal {
     const place = this.#deps.store.placeOf(blockNameOf(cid).digest)
     if (place === undefined) return NOT_HERE
     const { sizeBytes } = place
     return {
       item,
       headers: {
-        ...commonHeaders(cid, item, 'bin'),
+        ...commonHeaders({ question, entries, isPublic: item.visibility === 'public' }),
         'content-type': 'application/vnd.ipld.raw',
         etag: `"${cid}.raw"`,
       },
@@ -195,15 +206,10 @@ export class Gateway {
     yield { head: NO_HEAD, bytes }
   }
 
-  async #carAnswer(
-    question: GatewayQuestion & { format: 'car' },
-    target: Found,
-    item: StoredItem,
-  ): Promise<Answer> {
+  async #carAnswer(question: CarQuestion, target: Found, item: StoredItem): Promise<Answer> {
     const { cid, dups, scope, range, skipBytes } = question
     const isWhole = dups && scope === 'all' && range === undefined && cid.equals(item.cid)
     const isItem = isWhole && question.path.length === 0
-    const name = range === undefined ? scope : `${scope}.${range.from}-${range.to ?? '*'}`
     const source = this.#source()
     const selection = { scope, range, dups }
     const sections = dagSections(source, cid, target, { ...selection, skipBytes })
@@ -213,10 +219,14 @@ export class Gateway {
     return {
       item,
       headers: {
-        ...commonHeaders(cid, item, 'car'),
+        ...commonHeaders({
+          question,
+          entries: target.entries,
+          isPublic: item.visibility === 'public',
+        }),
         'content-type': `application/vnd.ipld.car; version=1; order=dfs; dups=${dups ? 'y' : 'n'}`,
         'accept-ranges': dups && scope === 'all' && range === undefined ? 'bytes' : 'none',
-        etag: `"${target.cid}.car.dfs.${dups ? 'dups' : 'unique'}.${name}"`,
+        etag: carEtag(question, target.cid),
       },
       lengthBytes: isPart
         ? await lengthOf(dagSections(source, cid, target, selection))
@@ -255,21 +265,48 @@ async function lengthOf(sections: AsyncIterable<DagSection<Place>>): Promise<num
   return sumBytes
 }
 
-function commonHeaders(cid: CID, item: StoredItem, ending: string): Record<string, string> {
+type CarQuestion = GatewayQuestion & { format: 'car' }
+
+function carEtag({ dups, scope, range, path }: CarQuestion, cid: CID): string {
+  const part = range === undefined ? scope : `${scope}.${range.from}-${range.to ?? '*'}`
+  // The same file has other blocks in front of it on another path.
+  const way = path.length === 0 ? '' : `.${path.length}`
+  return `"${cid}.car.dfs.${dups ? 'dups' : 'unique'}.${part}${way}"`
+}
+
+/** The whole, when the caller wants a part of something else. */
+function partOf(question: CarQuestion, target: Found, headers: IncomingHttpHeaders): CarQuestion {
+  if (question.skipBytes === 0) return question
+  return isRangeMeant(headers, carEtag(question, target.cid))
+    ? question
+    : { ...question, skipBytes: 0 }
+}
+
+/** A block that lies in its id. In a CAR it is not repeated: the header names it. */
+function inlineAnswer(question: GatewayQuestion): Answer | Refusal {
+  const { cid, path, format } = question
+  if (path.length > 0) return NOT_HERE
+  const head = format === 'raw' ? cid.multihash.digest : encodeCarHeader(cid)
+  const dups = format === 'car' && question.dups ? 'y' : 'n'
   return {
-    // A private item answers its owner alone, and no cache on the way.
-    'cache-control': item.visibility === 'public' ? CACHE_FOREVER : 'private, no-store',
-    'content-disposition': `attachment; filename="${cid}.${ending}"`,
-    vary: 'Accept',
-    'x-content-type-options': 'nosniff',
-    'x-ipfs-path': `/ipfs/${cid}`,
+    item: undefined,
+    headers: {
+      ...commonHeaders({ question, entries: [cid], isPublic: true }),
+      'content-type':
+        format === 'raw'
+          ? 'application/vnd.ipld.raw'
+          : `application/vnd.ipld.car; version=1; order=dfs; dups=${dups}`,
+      'accept-ranges': 'none',
+      etag: `"${cid}.${format}.${dups}"`,
+    },
+    lengthBytes: head.length,
+    skipBytes: 0,
+    sections: only({ head, bytes: NO_HEAD }),
   }
 }
 
-function isFresh(request: IncomingMessage, etag: string | undefined): boolean {
-  const known = request.headers['if-none-match']
-  if (known === undefined || etag === undefined) return false
-  return known.split(',').some((entry) => entry.trim().replace(/^W\//, '') === etag)
+async function* only<T>(one: T): AsyncGenerator<T> {
+  yield one
 }
 
 function refuse(response: ServerResponse, { status, text }: Refusal): void {

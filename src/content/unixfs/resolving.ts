@@ -22,6 +22,8 @@ export interface Found {
   node: DagNode | undefined
   /** Blocks on the way, from the root down; the one that was found is not among them. */
   passed: readonly PassedBlock[]
+  /** The root, and the entry at each segment of the path: without lower shards. */
+  entries: readonly CID[]
 }
 
 export type Resolution =
@@ -54,6 +56,7 @@ export async function resolvePath(
   { signal }: ReadOptions = {},
 ): Promise<Resolution> {
   const passed: PassedBlock[] = []
+  const entries = [root]
   let cid = root
   let block = blockNameOf(root)
   let place: ShardPlace | undefined
@@ -62,13 +65,13 @@ export async function resolvePath(
     const segment = segments[index]
     if (block.codec === RAW) {
       if (segment !== undefined) return { kind: 'noSuchPath', segment }
-      return { kind: 'found', cid, block, node: undefined, passed }
+      return { kind: 'found', cid, block, node: undefined, passed, entries }
     }
     signal?.throwIfAborted()
     const bytes = await reader.read(block, signal)
     if (bytes === undefined) return { kind: 'missing', cid }
     const node = parseNode(bytes)
-    if (segment === undefined) return { kind: 'found', cid, block, node, passed }
+    if (segment === undefined) return { kind: 'found', cid, block, node, passed, entries }
     passed.push({ cid, block, bytes })
     passedBytes += bytes.length
     checkWalk(passed.length, passed.length, passedBytes)
@@ -79,7 +82,9 @@ export async function resolvePath(
     cid = step.cid
     block = step.block
     place = step.isEntry ? undefined : step.place
-    if (step.isEntry) index += 1
+    if (!step.isEntry) continue
+    index += 1
+    entries.push(cid)
   }
 }
 
