@@ -87,6 +87,9 @@ export const SEND_PIECE_BYTES = 256 * KIBIBYTE
 /** Buffers of a response: one filled from the disk, one being encrypted, one on its way. */
 export const SEND_BUFFERS = 3
 
+/** Reads of one response at once: what libuv's four threads do while one of them always waits. */
+export const SEND_READS_MAX = 4
+
 /** How long a receiver may take nothing before it is cut off, in ms: a radio link may be away 20 s. */
 export const SEND_STALL_MS = 30_000
 

@@ -60,6 +60,9 @@ export class BlockIndex {
   readonly #database: IndexDatabase
   readonly #volumes = new Map<number, Volume>()
   readonly #place: Statement<PlaceRow, [number, Uint8Array]>
+  readonly #placeIn: Statement<PlaceRow, [number, Uint8Array, number]>
+  readonly #itemWith: Statement<PlaceRow & { item: number }, [number, Uint8Array, string]>
+  readonly #volumeNamed: Statement<VolumeRow, [string, string]>
   readonly #insertBlock: Statement<never, [Uint8Array, number, number, number, number]>
   readonly #insertMember: Statement<never, [number, number]>
   #storedBytes: number
@@ -69,6 +72,20 @@ export class BlockIndex {
     this.#place = database.prepare(
       `SELECT block, volume, offset_bytes, size_bytes FROM content_blocks
        WHERE digest_key = ? AND digest = ? LIMIT 1`,
+    )
+    this.#placeIn = database.prepare(
+      `SELECT block, volume, offset_bytes, size_bytes FROM content_blocks
+       WHERE digest_key = ? AND digest = ? AND volume = ?`,
+    )
+    this.#itemWith = database.prepare(
+      `SELECT item, block, volume, offset_bytes, content_blocks.size_bytes
+       FROM content_blocks JOIN content_members USING (block)
+            JOIN content_items ON sequence = item
+       WHERE digest_key = ? AND digest = ? AND state = 'whole' AND visibility IN ('public', ?)
+       LIMIT 1`,
+    )
+    this.#volumeNamed = database.prepare(
+      'SELECT * FROM content_volumes WHERE kind = ? AND name = ?',
     )
     this.#insertBlock = database.prepare(
       `INSERT INTO content_blocks (digest, digest_key, volume, offset_bytes, size_bytes)
@@ -96,12 +113,7 @@ export class BlockIndex {
 
   /** Where the block lies in one volume. */
   placeIn(volume: number, digest: Uint8Array): Place | undefined {
-    const row = this.#database
-      .prepare<PlaceRow, [number, Uint8Array, number]>(
-        `SELECT block, volume, offset_bytes, size_bytes FROM content_blocks
-         WHERE digest_key = ? AND digest = ? AND volume = ?`,
-      )
-      .get(keyOfDigest(digest), digest, volume)
+    const row = this.#placeIn.get(keyOfDigest(digest), digest, volume)
     return row === undefined ? undefined : placeFrom(row)
   }
 
@@ -110,15 +122,8 @@ export class BlockIndex {
     digest: Uint8Array,
     who: 'anybody' | 'owner',
   ): { item: number; place: Place } | undefined {
-    const row = this.#database
-      .prepare<PlaceRow & { item: number }, [number, Uint8Array, string]>(
-        `SELECT item, block, volume, offset_bytes, content_blocks.size_bytes
-         FROM content_blocks JOIN content_members USING (block)
-              JOIN content_items ON sequence = item
-         WHERE digest_key = ? AND digest = ? AND state = 'whole' AND visibility IN ('public', ?)
-         LIMIT 1`,
-      )
-      .get(keyOfDigest(digest), digest, who === 'owner' ? 'private' : 'public')
+    const visibility = who === 'owner' ? 'private' : 'public'
+    const row = this.#itemWith.get(keyOfDigest(digest), digest, visibility)
     return row === undefined ? undefined : { item: row.item, place: placeFrom(row) }
   }
 
@@ -240,11 +245,7 @@ export class BlockIndex {
   }
 
   volumeNamed(kind: VolumeKind, name: string): Volume | undefined {
-    const row = this.#database
-      .prepare<VolumeRow, [string, string]>(
-        'SELECT * FROM content_volumes WHERE kind = ? AND name = ?',
-      )
-      .get(kind, name)
+    const row = this.#volumeNamed.get(kind, name)
     return row === undefined ? undefined : this.#remember(volumeFrom(row))
   }
 

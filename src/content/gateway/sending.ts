@@ -11,7 +11,7 @@ import type { ServerResponse } from 'node:http'
 import { type Clock, CodedError, type Timer } from '../../base/base.ts'
 import type { BlockStore, Place } from '../blocks/blocks.ts'
 import type { DagSection } from '../car/car.ts'
-import { SEND_BUFFERS, SEND_PIECE_BYTES, SEND_STALL_MS } from '../limits.ts'
+import { SEND_BUFFERS, SEND_PIECE_BYTES, SEND_READS_MAX, SEND_STALL_MS } from '../limits.ts'
 import { DIGEST_BYTES } from '../unixfs/unixfs.ts'
 
 export interface SendDeps {
@@ -145,9 +145,7 @@ class Filler {
       if (at > buffer.length - SMALL_BYTES) break
       piece = await this.#nextPiece()
     }
-    for (const { place, start, end } of runs) {
-      await this.#deps.store.readInto(buffer.subarray(start, end), place)
-    }
+    await this.#readAll(buffer, runs)
     for (const { check, start, end, isEnd } of checks) {
       check.hash.update(buffer.subarray(start, end))
       if (isEnd) this.#deps.store.check(check.place, check.digest, check.hash.digest())
@@ -155,6 +153,23 @@ class Filler {
     // Last: what was read between two blocks are the heads of the pack, not necessarily these.
     for (const { head, at: position } of heads) buffer.set(head, position)
     return at
+  }
+
+  /**
+   * A few at once: blocks of a sharded folder come in the order of hashes, and each read by itself
+   * would mostly wait.
+   */
+  async #readAll(buffer: Uint8Array, runs: readonly Run[]): Promise<void> {
+    const rest = runs.values()
+    const read = async (): Promise<void> => {
+      for (const { place, start, end } of rest) {
+        await this.#deps.store.readInto(buffer.subarray(start, end), place)
+      }
+    }
+    const parallel = Math.min(runs.length, SEND_READS_MAX)
+    // All end before the buffer can be given back, also those that a failure made useless.
+    const results = await Promise.allSettled(Array.from({ length: parallel }, read))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
   async #nextPiece(): Promise<Piece | undefined> {
