@@ -3,13 +3,13 @@
 import type { CID } from 'multiformats/cid'
 import { parseCid } from '../base/base.ts'
 import { endpoints, type Imported, type Visibility } from '../contract/contract.ts'
-import { itemOf } from './facts.ts'
 import { type HttpServer, RawAnswer, streamOf } from './http-server.ts'
-import type { ApiItem, ApiItems } from './ports.ts'
+import { itemOf } from './item-facts.ts'
+import type { ApiItems } from './item-ports.ts'
 
 /** What became of a root of a CAR. */
 export type ApiLanding =
-  | { kind: 'item'; item: ApiItem }
+  | { kind: 'item'; item: { cid: CID } }
   | { kind: 'incomplete'; cid: CID; missingCount: number; isMore: boolean }
   | { kind: 'unsupported'; cid: CID; reason: string }
   | { kind: 'refused'; cid: CID }
@@ -31,19 +31,22 @@ export interface ApiCarrying {
 
 export function serveCarrying(
   server: HttpServer,
-  { items }: { items: Pick<ApiItems, 'list'> & ApiCarrying },
+  { items, carrying }: { items: Pick<ApiItems, 'list' | 'get'>; carrying: ApiCarrying },
 ): void {
   server.serve(endpoints.exportItems, async ({ body, signal }) => {
     const whole = items.list().filter(({ isWhole }) => isWhole)
     const cids = body.isAll ? whole.map(({ cid }) => cid) : body.cids.map((text) => parseCid(text))
-    return new RawAnswer('application/vnd.ipld.car', streamOf(items.exportCar(cids, signal)))
+    return new RawAnswer('application/vnd.ipld.car', streamOf(carrying.exportCar(cids, signal)))
   })
   server.serve(endpoints.importItems, async ({ query, bytes, signal }) =>
-    importedOf(await items.importCar(bytes, { ...query, signal })),
+    importedOf(items, await carrying.importCar(bytes, { ...query, signal })),
   )
 }
 
-function importedOf({ roots, problem, ...counts }: ApiCarReport): Imported {
+function importedOf(
+  items: Pick<ApiItems, 'get'>,
+  { roots, problem, ...counts }: ApiCarReport,
+): Imported {
   const imported: Imported = {
     items: [],
     incomplete: [],
@@ -54,7 +57,9 @@ function importedOf({ roots, problem, ...counts }: ApiCarReport): Imported {
   }
   for (const root of roots) {
     if (root.kind === 'item') {
-      imported.items.push(itemOf(root.item))
+      const item = items.get(root.item.cid)
+      // Undefined: it was removed in this very moment.
+      if (item !== undefined) imported.items.push(itemOf(item))
       continue
     }
     const cid = root.cid.toString()

@@ -22,7 +22,8 @@ export interface ApiDeps {
   status(): NodeFacts
   neighbours(): readonly Neighbour[]
   peers(): readonly ConnectedPeer[]
-  items: ApiItems & ApiCarrying
+  items: ApiItems
+  carrying: ApiCarrying
   refusals: ApiRefusals
   /** The configuration in effect. */
   config(): Readonly<Record<string, unknown>>

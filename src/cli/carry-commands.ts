@@ -52,7 +52,7 @@ async function exportCommand(
   const { client, io, output } = context
   const { output: file, force: mayOverwrite } = options
   const partBytesMax = checkExport(context, cids, options)
-  if (file !== undefined) await checkTarget(file, mayOverwrite)
+  if (file !== undefined) await checkTarget(file, { mayOverwrite })
   const items = await itemsToExport(context, cids, options)
   noteWhatGoesOut(context, items)
   const order = options.all ? 'all' : items.map(({ cid }) => cid)

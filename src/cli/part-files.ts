@@ -19,7 +19,8 @@ export async function writeParts(
     folder = await mkdtemp(join(dirname(path), '.citynode-'))
     const count = await writeAll(folder, pieces)
     const targets = Array.from({ length: count }, (_, index) => partPath(path, index + 1, count))
-    if (!options.mayOverwrite) for (const target of targets) await checkTarget(target, false)
+    if (!options.mayOverwrite)
+      for (const target of targets) await checkTarget(target, { mayOverwrite: false })
     await placeAll(folder, targets, options)
     await syncFolder(dirname(path))
     return targets

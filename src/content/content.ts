@@ -50,6 +50,7 @@ import {
   BadPeers,
   type ContentNetwork,
   encodeHaveReply,
+  type FetchDeps,
   Fetcher,
   type FetchReport,
   fetchPath,
@@ -159,6 +160,7 @@ export class Content implements Service {
   readonly #metrics: ContentMetrics
   readonly #store: BlockStore
   readonly #gateway: Gateway
+  readonly #fetchDeps: FetchDeps
   readonly #fetcher: Fetcher
   readonly #scrubber: Scrubber
   readonly #badPeers: BadPeers
@@ -185,17 +187,14 @@ export class Content implements Service {
     this.#store = store
     this.#metrics = createContentMetrics(deps.metrics, () => store.items.totals())
     this.#badPeers = new BadPeers(clock)
-    const common = { store, metrics: this.#metrics, clock, log }
-    const { refusals = refusesNothing } = deps
+    const { refusals = refusesNothing, network, requests } = deps
     this.#refusals = refusals
-    this.#gateway = new Gateway({ ...common, refusals })
+    const common = { store, metrics: this.#metrics, clock, log, refusals }
+    this.#gateway = new Gateway(common)
+    this.#fetchDeps = { ...common, network, requests, badPeers: this.#badPeers }
     this.#fetcher = new Fetcher({
-      ...common,
-      network: deps.network,
-      requests: deps.requests,
-      badPeers: this.#badPeers,
+      ...this.#fetchDeps,
       onFailure: (thrown) => this.#noteFull(thrown),
-      refusals,
     })
     const onDamage = (items: readonly StoredItem[]): void => {
       for (const item of items) this.#repairSoon(item)
@@ -330,21 +329,11 @@ export class Content implements Service {
    * Takes what is in a CAR file; its whole roots become items.
    * @throws CodedError `CONTENT_BAD_CAR`, `CONTENT_BUSY`, `STORE_…`; the signal's reason.
    */
-  async importCar(source: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<CarReport> {
-    const signal = AbortSignal.any([options.signal, this.#stopping.signal])
-    const leave = await enter(this.#importPlaces, 'imports', signal)
-    try {
-      await this.#makeRoom(HEADROOM_BYTES)
-      const isRefused = (digest: Uint8Array): boolean =>
-        !this.#refusals.isEmpty && this.#refusals.checkDigest(digest) !== undefined
-      const deps = { store: this.#store, log: this.#deps.log, isRefused }
-      return await this.#run(importCar(deps, abortable(source, signal), { ...options, signal }))
-    } catch (thrown) {
-      this.#noteFull(thrown)
-      throw thrown
-    } finally {
-      leave()
-    }
+  importCar(source: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<CarReport> {
+    const deps = { ...this.#addingDeps, log: this.#deps.log }
+    return this.#takeIn(this.#importPlaces, options.signal, (signal) =>
+      importCar(deps, abortable(source, signal), { ...options, signal }),
+    )
   }
 
   /** What is at a path, as far as it is here. */
@@ -408,20 +397,33 @@ export class Content implements Service {
     work: (signal: AbortSignal) => Promise<Added>,
   ): Promise<Added> {
     checkTexts(options)
-    const signal = AbortSignal.any([options.signal, this.#stopping.signal])
-    const leave = await enter(this.#addPlaces, 'additions', signal)
-    this.#addingCount += 1
+    const added = await this.#takeIn(this.#addPlaces, options.signal, async (signal) => {
+      this.#addingCount += 1
+      return await work(signal).finally(() => {
+        this.#addingCount -= 1
+      })
+    })
+    this.#metrics.addedItems.add()
+    return added
+  }
+
+  /** Waits for a place, makes room, and notes how it went. */
+  async #takeIn<T>(
+    places: Semaphore,
+    outer: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const signal = AbortSignal.any([outer, this.#stopping.signal])
+    const leave = await enter(places, 'additions', signal)
     try {
       await this.#makeRoom(HEADROOM_BYTES)
-      const added = await this.#run(work(signal))
-      this.#metrics.addedItems.add()
+      const result = await this.#run(work(signal))
       this.#isFull = false
-      return added
+      return result
     } catch (thrown) {
       this.#noteFull(thrown)
       throw thrown
     } finally {
-      this.#addingCount -= 1
       leave()
     }
   }
@@ -450,22 +452,7 @@ export class Content implements Service {
 
   #endOf(root: CID, path: readonly string[], signal: AbortSignal): Promise<CID> {
     if (path.length === 0) return Promise.resolve(root)
-    const { network, requests, clock, log } = this.#deps
-    return fetchPath(
-      {
-        network,
-        requests,
-        clock,
-        log,
-        store: this.#store,
-        metrics: this.#metrics,
-        badPeers: this.#badPeers,
-        refusals: this.#refusals,
-      },
-      root,
-      path,
-      signal,
-    )
+    return fetchPath(this.#fetchDeps, root, path, signal)
   }
 
   /** A damaged item is fetched anew from whoever has it; who has not is asked again in an hour. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What travels about CAR files. */
 import { z } from 'zod'
+import { cidTextSchema, itemSchema, visibilitySchema } from './item-schemas.ts'
 import { EXPORT_CIDS_MAX } from './limits.ts'
-import { cidTextSchema, itemSchema, visibilitySchema } from './schemas.ts'
 
 export const exportRequestSchema = z.object({
   cids: z.array(cidTextSchema).max(EXPORT_CIDS_MAX).describe('items, in this order'),

@@ -4,15 +4,9 @@ import { Call, type Transport } from './call.ts'
 import type { Imported } from './carry-schemas.ts'
 import { endpoints } from './endpoints.ts'
 import { type ItemCalls, itemCalls } from './item-client.ts'
+import type { Visibility } from './item-schemas.ts'
 import type { BlockFacts, DenylistFacts, Forgotten } from './refusal-schemas.ts'
-import type {
-  Health,
-  NeighbourFacts,
-  PeerFacts,
-  PublicStatus,
-  Status,
-  Visibility,
-} from './schemas.ts'
+import type { Health, NeighbourFacts, PeerFacts, PublicStatus, Status } from './schemas.ts'
 
 export { ApiProblem, type Transport, type TransportAnswer, type TransportRequest } from './call.ts'
 export type {

@@ -104,6 +104,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       metrics,
       renderStatusPage,
       items: new OwnerDesk({ content, refusals, dataFolder }),
+      carrying: content,
       refusals,
       neighbours: () => network.neighbours(),
       peers: () => network.connectedPeers(),

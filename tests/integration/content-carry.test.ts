@@ -9,8 +9,9 @@ import * as Digest from 'multiformats/hashes/digest'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SeededRandom } from '../../src/base/base.ts'
 import { decodeNotes } from '../../src/content/carrying/notes.ts'
-import type { Content } from '../../src/content/content.ts'
-import { blockNameOf, cidOf, listFolder, RAW } from '../../src/content/unixfs/unixfs.ts'
+import type { Content, Refused } from '../../src/content/content.ts'
+import type { RefusalDesk } from '../../src/content/refusing.ts'
+import { cidOf, RAW } from '../../src/content/unixfs/unixfs.ts'
 import { eachOf, fileEntry, folderEntry, symlinkEntry } from '../unit/content-folder-support.ts'
 import { sha256 } from '../unit/content-support.ts'
 import { fileOf, folderOf, randomDag } from '../unit/dag-support.ts'
@@ -22,7 +23,6 @@ import {
   fixture,
   headerOf,
   importInto,
-  sectionOf,
   version2Of,
 } from './carry-support.ts'
 import {
@@ -161,8 +161,9 @@ describe('from other software', () => {
     ['dir-with-duplicate-files', 'item'],
     ['dir-with-files', 'item'],
     ['dir-with-percent-encoded-filename', 'item'],
-    ['inside-root', 'item'],
-    ['outside-root', 'item'],
+    // Folders with slashes in their names: nobody keeps those.
+    ['inside-root', 'unsupported'],
+    ['outside-root', 'unsupported'],
     ['single-layer-hamt-with-multi-block-files', 'item'],
     ['subdir-with-mixed-block-files', 'item'],
     ['subdir-with-two-single-block-files', 'item'],
@@ -278,7 +279,8 @@ describe('parts', () => {
         knownBytes = fetched.knownBytes
       },
     })
-    expect(knownBytes).toBe(3 * MEBIBYTE)
+    // The one leaf that was missing came by itself; the rest was here.
+    expect(knownBytes).toBe(LARGE.length)
     expect((await readAll(to.content.openBytes(cid))).equals(LARGE)).toBe(true)
   })
 })
@@ -326,6 +328,11 @@ describe('a hostile or broken file', () => {
     expect(fates(report)).toEqual([`incomplete ${small.cid}: 1`])
   })
 
+  const withHeader = (header: unknown): Buffer => {
+    const bytes = encode(header)
+    return Buffer.concat([Buffer.from([bytes.length]), bytes])
+  }
+
   it.each<[string, () => Uint8Array]>([
     ['nothing', () => new Uint8Array()],
     ['text', () => Buffer.from('hello, this is no archive of any kind')],
@@ -336,8 +343,8 @@ describe('a hostile or broken file', () => {
     ['a version of the future', () => headerOf([leaf.cid], 3)],
     ['a CARv2 in a CARv2', () => version2Of(version2Of(car))],
     ['a CARv2 that begins before itself', () => version2Of(car).fill(0, 27, 35)],
-    ['roots that are none', () => carWithHeader({ version: 1, roots: ['hello'] })],
-    ['no roots', () => carWithHeader({ version: 1 })],
+    ['roots that are none', () => withHeader({ version: 1, roots: ['hello'] })],
+    ['no roots', () => withHeader({ version: 1 })],
     ['nesting', () => Buffer.concat([Buffer.from('9060', 'hex'), Buffer.alloc(12_304, 0x81)])],
   ])('is refused: %s', async (_title, make) => {
     const { content } = await node()
@@ -422,9 +429,17 @@ it('does not take what is refused here', async () => {
   const folder = await addFolder(from.content)
   const hello = createHash('sha256').update('hello').digest()
   const refused = [one.multihash.digest, hello]
-  const isRefused = (digest: Uint8Array): boolean =>
+  const refusal = (digest: Uint8Array): Refused | undefined =>
     refused.some((other) => Buffer.compare(digest, other) === 0)
-  const to = await node({ deps: { isRefused } })
+      ? { kind: 'listed', status: 451, reason: '', source: '', note: '' }
+      : undefined
+  const refusals: RefusalDesk = {
+    isEmpty: false,
+    check: ({ cid }) => refusal(cid.multihash.digest),
+    checkDigest: refusal,
+    itemRemoved: () => {},
+  }
+  const to = await node({ deps: { refusals } })
   const report = await importInto(to.content, await exportFrom(from.content, one, folder))
   expect(fates(report)).toEqual([`refused ${one}`, `incomplete ${folder}: 1`])
   expect(report.refusedCount).toBe(2)

@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto'
 import { decode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
+import { ByteReader } from '../../base/base.ts'
 import { VARINT_BYTES_MAX } from '../car-format.ts'
-import { ByteReader } from '../sources/sources.ts'
 import { DIGEST_BYTES, isSameDigest, SHA2_256 } from '../unixfs/unixfs.ts'
 import { badCar } from './errors.ts'
 import {

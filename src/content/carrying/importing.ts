@@ -11,18 +11,18 @@ import * as Digest from 'multiformats/hashes/digest'
 import { CodedError, errorCode, type Logger } from '../../base/base.ts'
 import type { BlockStore, Intake } from '../blocks/blocks.ts'
 import type { Visibility } from '../item.ts'
+import type { RefusalDesk } from '../refusing.ts'
 import { blockNameOf, isSupported, SHA2_256, walkDag } from '../unixfs/unixfs.ts'
 import { type CarBlock, CarStream } from './car-stream.ts'
 import { type Landing, landRoot, VisitBudget } from './landing.ts'
-import { IMPORT_VISITS_MAX, NOTES_BYTES_MAX, NOTES_TOTAL_BYTES_MAX } from './limits.ts'
+import { NOTES_BYTES_MAX, NOTES_TOTAL_BYTES_MAX } from './limits.ts'
 import { DAG_CBOR, decodeNotes, type Note } from './notes.ts'
 import { Unpacker } from './unpacking.ts'
 
 export interface ImportDeps {
   store: BlockStore
   log: Logger
-  /** Whether the block must not be kept here. */
-  isRefused(digest: Uint8Array): boolean
+  refusals: RefusalDesk
 }
 
 export interface ImportOptions {
@@ -125,12 +125,9 @@ class CarImport {
   async #learnFrom(unpacker: Unpacker): Promise<void> {
     const { store } = this.#deps
     const { signal } = this.#options
-    let visitsCount = 0
     for (const root of this.#roots.filter(isSupported)) {
       try {
         for await (const { block, node } of walkDag(store, root, { dups: false, signal })) {
-          visitsCount += 1
-          if (visitsCount > IMPORT_VISITS_MAX) return
           if (node !== undefined) unpacker.learn(block, node)
         }
       } catch (thrown) {
@@ -145,7 +142,8 @@ class CarImport {
     if (isRight === false) {
       this.#counts.wrongCount += 1
     } else if (isSupported(cid)) {
-      if (this.#deps.isRefused(cid.multihash.digest)) {
+      const { refusals } = this.#deps
+      if (!refusals.isEmpty && refusals.checkDigest(cid.multihash.digest) !== undefined) {
         this.#counts.refusedCount += 1
         return
       }
@@ -168,12 +166,12 @@ class CarImport {
   }
 
   async #land(): Promise<Landing[]> {
-    const { store } = this.#deps
+    const { store, refusals } = this.#deps
     const landings: Landing[] = []
     for (const root of this.#roots) {
       if (this.#noteCids.has(root.toString())) continue
-      if (isSupported(root) && this.#deps.isRefused(root.multihash.digest)) {
-        landings.push({ kind: 'refused', cid: root.toV1() })
+      if (!refusals.isEmpty && refusals.check({ cid: root }) !== undefined) {
+        landings.push({ kind: 'refused', cid: root })
         continue
       }
       const note = this.#notes.get(root.toV1().toString())

@@ -4,15 +4,22 @@
  * an item appears with its last step, or not at all.
  */
 import type { CID } from 'multiformats/cid'
-import { CodedError, errorCode } from '../../base/base.ts'
+import { CodedError } from '../../base/base.ts'
 import type { BlockStore, StoredItem } from '../blocks/blocks.ts'
+import type { DagSource } from '../car/car.ts'
+import { unsupportedItem } from '../errors.ts'
 import { receiveLocal } from '../fetching/fetching.ts'
 import type { Shape, Visibility } from '../item.ts'
 import { FOLDER_KIND, kindOf } from '../kinds.ts'
 import { sourceOf } from '../library.ts'
-import { ITEM_BLOCKS_MAX } from '../limits.ts'
-import { canonicalCid, type DagNode, RAW, walkDag } from '../unixfs/unixfs.ts'
-import { IMPORT_VISITS_MAX, MISSING_COUNTED_MAX } from './limits.ts'
+import { type BlockName, canonicalCid, type DagNode, RAW, walkDag } from '../unixfs/unixfs.ts'
+import { notWhole } from './errors.ts'
+import {
+  MISSING_COUNTED_MAX,
+  REPEATED_LEAVES_MAX,
+  REPEATED_NODES_MAX,
+  VISITS_OF_ONE_MAX,
+} from './limits.ts'
 import type { Note } from './notes.ts'
 
 /** What became of a root. */
@@ -25,21 +32,43 @@ export type Landing =
   /** Nothing that this node keeps. */
   | { kind: 'unsupported'; cid: CID; reason: string }
 
-/** Blocks that may still be looked at for all roots of a CAR together. */
+/**
+ * How often blocks may be looked at for all roots of a CAR together: a few of them that repeat each
+ * other can stand for 2^60. What is there once may be looked at a few times.
+ */
 export class VisitBudget {
-  #visitsLeft = IMPORT_VISITS_MAX
+  #nodesLeft = REPEATED_NODES_MAX
+  #leavesLeft = REPEATED_LEAVES_MAX
 
-  /** @throws CodedError `CONTENT_UNSUPPORTED` when there are none left */
-  take(count: number): void {
-    this.spend(count)
-    if (this.#visitsLeft < 0) {
-      throw new CodedError('CONTENT_UNSUPPORTED', 'The file has more parts than can be looked at.')
+  /** A block that a root has. */
+  add(block: BlockName): void {
+    if (block.codec === RAW) this.#leavesLeft += VISITS_OF_ONE_MAX
+    else this.#nodesLeft += VISITS_OF_ONE_MAX
+  }
+
+  /** The same store, in which every look counts. */
+  counting<Place>({ blocks, index }: DagSource<Place>): DagSource<Place> {
+    return {
+      blocks: {
+        read: (name, signal) => {
+          this.#nodesLeft -= 1
+          if (this.#nodesLeft < 0) throw endless()
+          return blocks.read(name, signal)
+        },
+      },
+      index: {
+        find: (name) => {
+          this.#leavesLeft -= 1
+          if (this.#leavesLeft < 0) throw endless()
+          return index.find(name)
+        },
+      },
     }
   }
+}
 
-  spend(count: number): void {
-    this.#visitsLeft -= count
-  }
+function endless(): CodedError {
+  return unsupportedItem('its parts repeat each other too often')
 }
 
 export interface LandingDeps {
@@ -87,8 +116,8 @@ async function lookBelow(
   let missingCount = 0
   let shape: Shape | undefined
   for await (const visit of walkDag(store, cid, { dups: false, signal })) {
-    budget.take(1)
     const { node, block } = visit
+    budget.add(block)
     const isHere = node !== undefined || (block.codec === RAW && store.placeOf(block.digest))
     if (!isHere) missingCount += 1
     if (missingCount >= MISSING_COUNTED_MAX) break
@@ -109,9 +138,9 @@ async function keep(
   const intake = store.begin(cid, 'added')
   try {
     // A walk of its own: else an item would have all blocks of the CAR, also those of other items.
-    const found = await receiveLocal({ local: sourceOf(store) }, cid, intake, signal)
-    if (found === undefined) throw new CodedError('CONTENT_DAMAGED', 'A part of it was lost again.')
-    budget.take(found.blocksCount)
+    const local = budget.counting(sourceOf(store))
+    const found = await receiveLocal({ local }, cid, intake, signal)
+    if (found === undefined) throw notWhole(cid)
     const { name = '', kind = '', publication, ...texts } = note ?? {}
     return await store.commit(intake, {
       ...texts,
@@ -126,8 +155,6 @@ async function keep(
       publication,
     })
   } catch (thrown) {
-    // Where a few blocks stand for too many, that was found out by looking at so many.
-    if (errorCode(thrown) === 'CONTENT_UNSUPPORTED') budget.spend(ITEM_BLOCKS_MAX)
     await store.abandon(intake)
     throw thrown
   } finally {

@@ -41,8 +41,14 @@ export const AWAITED_BLOCKS_MAX = 64 * KIBIBYTE
 /** Bytes of tree nodes that are kept in memory until the first leaf of their file has come. */
 export const HELD_NODES_BYTES_MAX = 8 * MEBIBYTE
 
-/** Blocks that are looked at in all to see what is whole: a few bytes can stand for 2^60 of them. */
-export const IMPORT_VISITS_MAX = 16 * MEBIBYTE
+/** How often a block is looked at that occurs in several items, or places, of a CAR. */
+export const VISITS_OF_ONE_MAX = 4
+
+/** Looks at nodes beyond that, to see what is whole: some seconds on a fast machine. */
+export const REPEATED_NODES_MAX = 64 * KIBIBYTE
+
+/** Looks at leaves beyond that, which cost less: a file of nothing but zeros has many. */
+export const REPEATED_LEAVES_MAX = 2 * MEBIBYTE
 
 /** Missing blocks of an item that are counted; beyond it are "at least" so many. */
 export const MISSING_COUNTED_MAX = 100_000

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Fetching: who has an item, and bringing it here whole and verified. */
+export type { FetchDeps } from './fetch-deps.ts'
 export { type Attempt, FetchFailed, type FetchReport } from './fetch-item.ts'
 export { Fetcher } from './fetcher.ts'
 export { encodeHaveReply, HAVE_TOPIC, parseHaveRequest } from './have.ts'
