@@ -24,7 +24,15 @@ import type { ApiDeps, ApiOptions } from './ports.ts'
 
 export type { ApiCarReport, ApiCarrying, ApiLanding } from './carry-routes.ts'
 export { type StatusConfig, statusConfigSchema } from './config.ts'
-export type { ApiItem, ApiItems, ApiPlace, ItemTotals } from './item-ports.ts'
+export type {
+  ApiEntry,
+  ApiFetched,
+  ApiFetchReport,
+  ApiItem,
+  ApiItems,
+  ApiPlace,
+  ItemTotals,
+} from './item-ports.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
 export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'
 

@@ -139,7 +139,7 @@ describe('add', () => {
     expect(missing.stderr).toContain('no such file')
     const aFolder = await cli(['add', folder])
     expect(aFolder.exitCode).toBe(2)
-    expect(aFolder.stderr).toContain('tar -c')
+    expect(aFolder.stderr).toContain('own data folder')
   })
 
   it('ends cleanly on Ctrl-C', async () => {
@@ -249,12 +249,93 @@ describe('get', () => {
   })
 })
 
+describe('get --explain and --range', () => {
+  const bytes = Buffer.from('0123456789')
+  const cid = cidOf(bytes).toString()
+
+  it('says who was asked and what each gave, also when nobody has it', async () => {
+    node.items.elsewhere.set(cid, bytes)
+    const copy = join(folder, 'copy')
+    const ran = await cli(['get', cid, '-o', copy, '--explain'])
+    expect(ran.stderr).toContain('Asked 2 of 2 connected nodes; 1 did not answer in time.')
+    expect(ran.stderr).toContain(
+      '(through wlan0, 2.5 ms there and back) said yes after 12 ms; ' +
+        'gave bytes 0 to 1048576 of its files (1 MiB, 2 MiB/s) in 500 ms.',
+    )
+    const again = await cli(['get', cid, '-o', `${copy}2`, '--explain'])
+    expect(again.stderr).toContain('It was here already: nobody was asked.')
+    const missing = await cli(['get', cidOf(Buffer.from('?')).toString(), '-o', 'x', '--explain'])
+    expect(missing.exitCode).toBe(5)
+    expect(missing.stderr).toContain('none has it')
+  })
+
+  it('gives only the bytes that were asked for', async () => {
+    node.items.elsewhere.set(cid, bytes)
+    expect((await cli(['get', cid, '--range', '2-4'])).stdout).toBe('234')
+    expect((await cli(['get', cid, '--range', '8-'])).stdout).toBe('89')
+    expect((await cli(['get', cid, '--range', '8-99'])).stdout).toBe('89')
+    expect((await cli(['get', cid, '--range', '11-12'])).exitCode).toBe(2)
+    for (const range of ['4-2', 'x', '-3', '1']) {
+      expect(await cli(['get', cid, `--range=${range}`])).toMatchObject({ exitCode: 2, stdout: '' })
+    }
+  })
+})
+
+describe('what is said of items', () => {
+  it('is set, shown, and unset by an empty text', async () => {
+    const { cid } = node.items.put('walk.txt', Buffer.from('by the river'), 'private')
+    const set = await cli(['item', 'set', `${cid}`, '--title', 'A walk', '--language', 'pt-BR'])
+    expect(set).toMatchObject({ exitCode: 0 })
+    const shown = (await cli(['item', 'show', `${cid}`])).stdout
+    expect(shown).toMatch(/Title: +A walk\n/)
+    expect(shown).toMatch(/Who may have it: +only you\n/)
+    await cli(['item', 'set', `${cid}`, '--title', ''])
+    expect(node.items.get(cid)).toMatchObject({ title: '', language: 'pt-BR' })
+    expect((await cli(['item', 'set', `${cid}`])).exitCode).toBe(2)
+  })
+
+  it('says it anew of what was here already', async () => {
+    const path = await writeSample('notes.txt', 'hello city')
+    await cli(['add', path, '--title', 'Notes', '--licence', 'CC0-1.0'])
+    expect(node.items.list()).toMatchObject([{ title: 'Notes', licence: 'CC0-1.0' }])
+  })
+
+  it('publishes and withdraws', async () => {
+    const { cid } = node.items.put('walk.txt', Buffer.from('by the river'), 'private')
+    expect((await cli(['item', 'publish', `${cid}`])).stdout).toContain('others may have it')
+    expect(node.items.get(cid)).toMatchObject({ visibility: 'public', publishedBy: PEER_ID })
+    expect((await cli(['item', 'withdraw', `${cid}`])).stdout).toContain('It is private now')
+    expect((await cli(['ls'])).stdout).toContain('(withdrawn)')
+    const removed = await json(['item', 'withdraw', `${cid}`, '--remove'])
+    expect(removed).toEqual({ cid: `${cid}`, item: null })
+    expect(node.items.list()).toEqual([])
+  })
+
+  it('says plainly that what was added stays', async () => {
+    const { cid } = node.items.put('walk.txt', Buffer.from('by the river'), 'private')
+    expect((await cli(['keep', `${cid}`])).stdout).toContain('Kept from now on')
+    expect((await cli(['unkeep', `${cid}`])).stdout).toContain('stays until you remove it')
+  })
+})
+
+describe('add --reference', () => {
+  it('sends the whole path, and names what was left out', async () => {
+    const path = await writeSample('notes.txt', 'hello city')
+    const ran = await cli(['add', path, '--reference'])
+    expect(ran.exitCode).toBe(0)
+    expect(ran.stdout).toBe(`${cidOf(Buffer.from(path))}\n`)
+    expect(ran.stderr).toContain('Left out a socket: it is a socket.')
+    expect(ran.stderr).toContain(`It stays in ${path}`)
+    expect((await cli(['add', '-', '--reference'])).exitCode).toBe(2)
+  })
+})
+
 describe('ls and rm', () => {
   it('lists items in a table, names made harmless', async () => {
     const item = node.items.put('evil\x1b[2J\u202ename', Buffer.from('x'), 'public')
     const ran = await cli(['ls'])
-    expect(ran.stdout.split('\n')[0]).toMatch(/^CID +SIZE +WHO +ADDED \(UTC\) +NAME$/)
-    expect(ran.stdout).toContain(`${item.cid}  1 B   public  2026-11-23 09:30`)
+    expect(ran.stdout.split('\n')[0]).toMatch(/^CID +SIZE +WHO +KEPT +ADDED \(UTC\) +NAME$/)
+    expect(ran.stdout).toContain(`${item.cid}  1 B   public  yes   2026-11-23 09:30`)
     expect(ran.stdout).not.toContain('\x1b')
     expect(ran.stdout).not.toContain('\u202e')
   })
@@ -285,11 +366,32 @@ describe('--json', () => {
       visibility: 'private',
       isWhole: true,
       addedAt: new Date(ADDED_AT_MS).toISOString(),
+      shape: 'file',
+      title: '',
+      language: '',
+      description: '',
+      licence: '',
+      origin: 'added',
+      isKept: true,
+      state: 'whole',
+      publishedBy: null,
+      isWithdrawn: false,
     }
+    const added = { filesCount: 1, foldersCount: 0, symlinksCount: 0, newBytes: 10 }
+    const nothing = { target: null, mode: null, modifiedAt: null }
+    const place = { cid, shape: 'file', sizeBytes: 10, ...nothing }
     const copy = join(folder, 'copy')
-    expect(await json(['add', path])).toEqual({ item })
+    expect(await json(['add', path])).toEqual({ item, added, skipped: [] })
+    expect(await json(['add', path, path])).toEqual({
+      additions: [
+        { item, added, skipped: [] },
+        { item, added, skipped: [] },
+      ],
+    })
     expect(await json(['ls'])).toEqual({ items: [item] })
-    expect(await json(['get', cid, '-o', copy])).toEqual({ item, file: copy })
+    expect(await json(['item', 'show', cid])).toEqual({ item })
+    const got = await json(['get', cid, '-o', copy])
+    expect(got).toEqual({ item, place, file: copy, report: null })
     expect(await json(['rm', cid])).toEqual({ item })
     expect((await cli(['get', cid, '--json'])).exitCode).toBe(2)
   })

@@ -13,8 +13,12 @@ import {
   type ApiCarrying,
   type ApiDenylist,
   type ApiDeps,
+  type ApiEntry,
+  type ApiFetched,
+  type ApiFetchReport,
   type ApiItem,
   type ApiItems,
+  type ApiPlace,
   type ApiRefusals,
   ApiServer,
 } from '../../src/api/api.ts'
@@ -39,6 +43,8 @@ export function cidOf(bytes: Uint8Array): CID {
   return CID.createV1(0x55, Digest.create(0x12, hash))
 }
 
+const COUNTS_OF_FILE = { filesCount: 1, foldersCount: 0, symlinksCount: 0 }
+
 /** Keeps items in memory; `elsewhere` is what a fetch can find. */
 export class FakeItems implements ApiItems, ApiCarrying {
   readonly held = new Map<string, { item: ApiItem; bytes: Uint8Array }>()
@@ -48,6 +54,30 @@ export class FakeItems implements ApiItems, ApiCarrying {
   /** Called for every chunk of an add. */
   duringAdd: (receivedBytes: number) => void = () => {}
   addsAborted = 0
+  /** What every folder has in it, and is as an archive. */
+  listed: ApiEntry[] = []
+  archived: Uint8Array[] = []
+  /** How every fetch goes. */
+  report: ApiFetchReport = {
+    connectedCount: 2,
+    askedCount: 2,
+    badCount: 0,
+    silentCount: 1,
+    knownBytes: 0,
+    attempts: [
+      {
+        peerId: NEIGHBOUR_ID,
+        interfaceName: 'wlan0',
+        rttMs: 2.5,
+        answeredMs: 12,
+        fromBytes: 0,
+        toBytes: 1_048_576,
+        durationMs: 500,
+        code: undefined,
+        message: undefined,
+      },
+    ],
+  }
   breakAfterBytes = Number.POSITIVE_INFINITY
 
   put(name: string, bytes: Uint8Array, visibility: 'private' | 'public'): ApiItem {
@@ -60,6 +90,15 @@ export class FakeItems implements ApiItems, ApiCarrying {
       visibility,
       isWhole: true,
       addedAtMs: ADDED_AT_MS,
+      shape: 'file',
+      title: '',
+      language: '',
+      description: '',
+      licence: '',
+      origin: 'added',
+      isKept: false,
+      publishedBy: undefined,
+      isWithdrawn: false,
     }
     this.held.set(cid.toString(), { item, bytes })
     return item
@@ -90,7 +129,7 @@ export class FakeItems implements ApiItems, ApiCarrying {
     return this.held.get(cid.toString())?.item
   }
 
-  async add(bytes: AsyncIterable<Uint8Array>, options: Parameters<ApiItems['add']>[1]) {
+  async addFile(bytes: AsyncIterable<Uint8Array>, options: Parameters<ApiItems['addFile']>[1]) {
     const chunks: Uint8Array[] = []
     let receivedBytes = 0
     try {
@@ -104,7 +143,45 @@ export class FakeItems implements ApiItems, ApiCarrying {
       this.addsAborted += 1
       throw thrown
     }
-    return this.put(options.name, Buffer.concat(chunks), options.visibility)
+    const item = this.put(options.name, Buffer.concat(chunks), options.visibility)
+    return { item, counts: COUNTS_OF_FILE, newBytes: item.sizeBytes }
+  }
+
+  /** What is in folders is for the tests of the real desk. */
+  addArchive(): Promise<never> {
+    return Promise.reject(new CodedError('CONTENT_ARCHIVE_DAMAGED', 'There are no folders here.'))
+  }
+
+  async addReference(path: string, options: Parameters<ApiItems['addReference']>[1]) {
+    options.onSkipped({ path: 'a socket', reason: 'it is a socket' })
+    const item = this.put(options.name, Buffer.from(path), options.visibility)
+    return { item, counts: COUNTS_OF_FILE, newBytes: 0 }
+  }
+
+  async change(cid: CID, changes: Parameters<ApiItems['change']>[1]): Promise<ApiItem> {
+    const held = this.held.get(cid.toString())
+    if (held === undefined) throw new CodedError('CONTENT_NOT_HERE', 'Not here.')
+    // Only what was said: the fake is not asked to unsay anything.
+    held.item = { ...held.item, ...changes } as ApiItem
+    return held.item
+  }
+
+  publish(cid: CID): Promise<ApiItem> {
+    return this.#say(cid, { visibility: 'public', publishedBy: PEER_ID, isWithdrawn: false })
+  }
+
+  async withdraw(cid: CID, options: Parameters<ApiItems['withdraw']>[1]) {
+    const item = await this.#say(cid, { visibility: 'private', isWithdrawn: true })
+    if (!options.mustRemove) return item
+    this.held.delete(cid.toString())
+    return undefined
+  }
+
+  async #say(cid: CID, news: Partial<ApiItem>): Promise<ApiItem> {
+    const held = this.held.get(cid.toString())
+    if (held === undefined) throw new CodedError('CONTENT_NOT_HERE', 'Not here.')
+    held.item = { ...held.item, ...news }
+    return held.item
   }
 
   async remove(cid: CID): Promise<ApiItem | undefined> {
@@ -113,19 +190,39 @@ export class FakeItems implements ApiItems, ApiCarrying {
     return item
   }
 
-  async *openBytes(cid: CID): AsyncGenerator<Uint8Array> {
+  async place(cid: CID): Promise<ApiPlace> {
+    const held = this.held.get(cid.toString())
+    if (held === undefined) throw new CodedError('CONTENT_NOT_HERE', 'Not here.')
+    const { shape, sizeBytes } = held.item
+    return { cid, shape, sizeBytes, target: undefined, mode: undefined, modifiedAt: undefined }
+  }
+
+  async *entries(): AsyncGenerator<ApiEntry> {
+    yield* this.listed
+  }
+
+  async *archive(): AsyncGenerator<Uint8Array> {
+    yield* this.archived
+  }
+
+  async *openBytes(
+    { cid }: ApiPlace,
+    { start, end }: { start: number; end: number },
+  ): AsyncGenerator<Uint8Array> {
     const { bytes } = this.held.get(cid.toString()) ?? { bytes: new Uint8Array() }
-    for (let offset = 0; offset < bytes.length; offset += 65_536) {
+    for (let offset = start; offset < end; offset += 65_536) {
       if (offset >= this.breakAfterBytes)
         throw new CodedError('STORE_DISK_ERROR', 'The disk broke.')
-      yield bytes.subarray(offset, offset + 65_536)
+      yield bytes.subarray(offset, Math.min(end, offset + 65_536))
     }
   }
 
-  async fetch(cid: CID, options: Parameters<ApiItems['fetch']>[1]): Promise<ApiItem> {
+  async fetch(cid: CID, options: Parameters<ApiItems['fetch']>[1]): Promise<ApiFetched> {
     const { visibility, signal, onProgress } = options
     const here = this.get(cid)
-    if (here !== undefined) return here
+    if (here !== undefined) {
+      return { item: here, place: await this.place(cid), report: undefined }
+    }
     const bytes = this.elsewhere.get(cid.toString())
     if (bytes === undefined) {
       throw new CodedError('CONTENT_NOT_FOUND', 'No connected node has that item.', {
@@ -136,7 +233,12 @@ export class FakeItems implements ApiItems, ApiCarrying {
     await this.duringFetch(signal)
     if (signal.aborted) throw abortReason(signal)
     onProgress(bytes.length, bytes.length)
-    return this.put('', bytes, visibility)
+    const item = this.put('', bytes, visibility)
+    return { item, place: await this.place(cid), report: this.report }
+  }
+
+  reportOf(): ApiFetchReport {
+    return { ...this.report, attempts: [] }
   }
 }
 

@@ -267,7 +267,7 @@ describe('the control socket', () => {
     const node = await start(new FakeNode(folder))
     const client = clientOf(node)
     const bytes = Buffer.alloc(3_000_000, 'citynode ')
-    const item = await client.addItem(one(bytes), { name: 'big', visibility: 'public' })
+    const { item } = await client.addItem(one(bytes), { name: 'big', visibility: 'public' })
     expect(item).toMatchObject({ name: 'big', sizeBytes: 3_000_000, visibility: 'public' })
     expect(item.cid).toBe(cidOf(bytes).toString())
     expect(await client.item(item.cid)).toEqual(item)
@@ -331,7 +331,7 @@ describe('the control socket', () => {
     node.items.elsewhere.set(cidOf(bytes).toString(), bytes)
     const seen: unknown[] = []
     node.items.duringFetch = () => until(() => seen.length > 0)
-    const item = await clientOf(node).fetchItem(cidOf(bytes).toString(), {
+    const { item } = await clientOf(node).fetchItem(cidOf(bytes).toString(), {
       visibility: 'private',
       onProgress: (progress) => seen.push(progress),
     })

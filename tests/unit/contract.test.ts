@@ -23,6 +23,25 @@ const ITEM = {
   visibility: 'public',
   isWhole: true,
   addedAt: '2026-11-23T09:30:00.000Z',
+  shape: 'file',
+  title: '',
+  language: '',
+  description: '',
+  licence: '',
+  origin: 'added',
+  isKept: true,
+  state: 'whole',
+  publishedBy: null,
+  isWithdrawn: false,
+} as const
+
+const PLACE = {
+  cid: ITEM.cid,
+  shape: 'file',
+  sizeBytes: 3,
+  target: null,
+  mode: null,
+  modifiedAt: null,
 } as const
 
 function clientThatHears(status: number, chunks: readonly string[]) {
@@ -96,12 +115,14 @@ describe('a fetch', () => {
   const options = { visibility: 'private' } as const
 
   it('hears progress however the lines are cut, then gets the item', async () => {
-    const text = `{"received":1,"total":null}\n{"received":2,"total":3}\n${JSON.stringify({ item: ITEM })}\n`
+    const fetched = { item: ITEM, place: PLACE }
+    const last = JSON.stringify({ ...fetched, report: null })
+    const text = `{"received":1,"total":null}\n{"received":2,"total":3}\n${last}\n`
     for (let cut = 1; cut < 60; cut += 7) {
       const seen: Progress[] = []
       const { client } = clientThatHears(200, [text.slice(0, cut), text.slice(cut)])
       const onProgress = (progress: Progress) => seen.push(progress)
-      expect(await client.fetchItem(ITEM.cid, { ...options, onProgress })).toEqual(ITEM)
+      expect(await client.fetchItem(ITEM.cid, { ...options, onProgress })).toEqual(fetched)
       expect(seen).toEqual([
         { received: 1, total: null },
         { received: 2, total: 3 },
