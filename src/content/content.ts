@@ -10,7 +10,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { CID } from 'multiformats/cid'
 import {
-  asError,
   type Clock,
   CodedError,
   errorCode,
@@ -69,11 +68,11 @@ import {
   HEADROOM_BYTES,
   IMPORTS_MAX,
   NOTE_MS,
-  REPAIR_RETRY_MS,
   WAITING_MAX,
 } from './limits.ts'
 import { type ContentMetrics, createContentMetrics } from './metrics.ts'
 import { type RefusalDesk, refusesNothing } from './refusing.ts'
+import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
 import {
   canonicalCid,
@@ -170,8 +169,7 @@ export class Content implements Service {
   readonly #stopping = new AbortController()
   /** Work that must end before the node may stop. */
   readonly #running = new Set<Promise<unknown>>()
-  /** When an item that was damaged may be tried again, by its CID. */
-  readonly #repairs = new Map<string, number>()
+  readonly #repairs: Repairs
   #notes: Timer | undefined
   #addingCount = 0
   #isFull = false
@@ -196,9 +194,8 @@ export class Content implements Service {
       ...this.#fetchDeps,
       onFailure: (thrown) => this.#noteFull(thrown),
     })
-    const onDamage = (items: readonly StoredItem[]): void => {
-      for (const item of items) this.#repairSoon(item)
-    }
+    this.#repairs = new Repairs({ clock, log, fetch: (cid) => this.#run(this.#refetch(cid)) })
+    const onDamage = (items: readonly StoredItem[]): void => this.#repairs.repairSoon(items)
     this.#scrubber = new Scrubber({ store, clock, log, onDamage }, { days: options.scrubDays ?? 0 })
   }
 
@@ -455,21 +452,10 @@ export class Content implements Service {
     return fetchPath(this.#fetchDeps, root, path, signal)
   }
 
-  /** A damaged item is fetched anew from whoever has it; who has not is asked again in an hour. */
-  #repairSoon(item: StoredItem): void {
-    const { clock, log } = this.#deps
-    const key = item.cid.toString()
-    const nowMs = clock.monotonicMs()
-    if ((this.#repairs.get(key) ?? 0) > nowMs) return
-    this.#repairs.set(key, nowMs + REPAIR_RETRY_MS)
+  /** What a damaged item lacks, from whoever has it. */
+  async #refetch(cid: CID): Promise<void> {
     const passenger = { signal: this.#stopping.signal, onProgress: () => {} }
-    void this.#run(
-      this.#fetcher.fetch(item.cid, passenger, NO_WISHES).then(
-        () => log.info('a damaged item is whole again', { cid: key }),
-        (thrown: unknown) =>
-          log.warn('a damaged item could not be had again', { cid: key, error: asError(thrown) }),
-      ),
-    )
+    await this.#fetcher.fetch(cid, passenger, NO_WISHES)
   }
 
   /** Removes what may go when space is short. One at a time; many wait for the same. */

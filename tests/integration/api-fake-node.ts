@@ -277,6 +277,14 @@ export class FakeRefusals implements ApiRefusals {
   }
 }
 
+/** CAR files are for tests with a real store. */
+const carriesNothing: ApiCarrying = {
+  exportCar: () => {
+    throw new Error('no CAR is made here')
+  },
+  importCar: () => Promise.reject(new Error('no CAR is taken here')),
+}
+
 export class FakeNode {
   readonly items = new FakeItems()
   readonly refusals = new FakeRefusals()
@@ -302,6 +310,7 @@ export class FakeNode {
       neighbours: () => this.neighbours,
       peers: () => this.peers,
       items: this.items,
+      carrying: carriesNothing,
       refusals: this.refusals,
       config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),
       metrics: { render: async () => 'citynode_up 1\n', contentType: 'text/plain; version=0.0.4' },

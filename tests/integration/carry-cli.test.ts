@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseSize, splitCar } from '../../src/cli/car-parts.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import { partPath } from '../../src/cli/part-files.ts'
+import { OwnerDesk } from '../../src/content/content.ts'
 import { SystemClock } from '../../src/system/system.ts'
 import { FakeNode, makeFolder } from './api-fake-node.ts'
 import { contentsOf, exportFrom } from './carry-support.ts'
@@ -43,9 +44,27 @@ beforeEach(async () => {
 })
 afterEach(() => cleanup.run())
 
+/** Nothing is published in these tests. */
+const signsNothing = {
+  publicationOf: () => undefined,
+  publish: () => {
+    throw new Error('nothing is published here')
+  },
+  withdraw: () => {
+    throw new Error('nothing is withdrawn here')
+  },
+}
+
 async function start(name: string): Promise<TestNode> {
   const node = await startNode({ name, city: new FakeCity(), cleanup })
-  const { server } = new FakeNode(node.folder, { items: node.content })
+  const { server } = new FakeNode(node.folder, {
+    items: new OwnerDesk({
+      content: node.content,
+      dataFolder: node.folder,
+      refusals: signsNothing,
+    }),
+    carrying: node.content,
+  })
   await server.start(never)
   cleanup.add(() => server.stop())
   return node

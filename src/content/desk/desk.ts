@@ -69,7 +69,7 @@ export interface DeskFetched {
 
 export interface OwnerDeskDeps {
   content: Content
-  refusals: Pick<Refusals, 'publicationOf' | 'publish' | 'withdraw' | 'itemRemoved'>
+  refusals: Pick<Refusals, 'publicationOf' | 'publish' | 'withdraw'>
   /** The node's own: nothing in it is ever an item. */
   dataFolder: string
 }
@@ -222,7 +222,6 @@ export class OwnerDesk {
     const item = await this.#deps.content.remove(cid)
     if (item === undefined) return undefined
     const removed = this.#owned(item)
-    this.#deps.refusals.itemRemoved(item.cid)
     return removed
   }
 
