@@ -12,7 +12,7 @@ import type { ApiAdded, ApiEntry, ApiFetchReport, ApiItem, ApiPlace } from './it
 
 export function itemOf(item: ApiItem): ItemFacts {
   const { cid, name, sizeBytes, kind, visibility, isWhole, shape } = item
-  const { title, language, description, licence, origin, isKept, isWithdrawn } = item
+  const { title, language, description, licence, origin, isKept, isWithdrawn, refused } = item
   return {
     cid: cid.toString(),
     name,
@@ -31,6 +31,7 @@ export function itemOf(item: ApiItem): ItemFacts {
     state: isWhole ? 'whole' : 'damaged',
     publishedBy: item.publishedBy ?? null,
     isWithdrawn,
+    refused: refused ?? null,
   }
 }
 

@@ -30,6 +30,8 @@ export interface ApiItem {
   isWhole: boolean
   publishedBy: PeerId | undefined
   isWithdrawn: boolean
+  /** Why others do not get it from here; undefined when nothing forbids it. */
+  refused: string | undefined
   /** Wall-clock milliseconds, as the node's clock said. */
   addedAtMs: number
 }

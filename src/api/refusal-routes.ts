@@ -24,8 +24,10 @@ export type ApiDenylist = Omit<DenylistFacts, 'problems' | 'fault'> & {
 /** The slice of refusing that the API uses. */
 export interface ApiRefusals {
   blocks(): readonly ApiBlock[]
-  block(cid: CID, options: { kind: BlockFacts['kind']; reason: string }): ApiBlock
-  unblock(cid: CID): ApiBlock
+  block(cid: CID, options: { kind: BlockFacts['kind']; reason: string }): Promise<ApiBlock>
+  unblock(cid: CID): Promise<ApiBlock>
+  /** Why others do not get an item that is here. */
+  refusalOf(cid: CID): { reason: string } | undefined
   denylists(): readonly ApiDenylist[]
   rereadLists(): Promise<readonly ApiDenylist[]>
 }
@@ -36,15 +38,15 @@ export function serveRefusals(
 ): void {
   server.serve(endpoints.blocks, async () => ({ blocks: refusals.blocks().map(blockOf) }))
   server.serve(endpoints.block, async ({ body: { cid, kind, reason } }) => ({
-    block: blockOf(refusals.block(parseCid(cid), { kind, reason })),
+    block: blockOf(await refusals.block(parseCid(cid), { kind, reason })),
   }))
   server.serve(endpoints.unblock, async ({ params }) => ({
-    block: blockOf(refusals.unblock(parseCid(params.cid))),
+    block: blockOf(await refusals.unblock(parseCid(params.cid))),
   }))
   server.serve(endpoints.forgetItem, async ({ body }) => {
     const cid = parseCid(body.cid)
     // The block first: between the two nobody can bring it back.
-    const block = refusals.block(cid, { kind: 'forgotten', reason: '' })
+    const block = await refusals.block(cid, { kind: 'forgotten', reason: '' })
     const item = await items.remove(cid)
     return { block: blockOf(block), item: item === undefined ? null : itemOf(item) }
   })

@@ -168,10 +168,11 @@ async function listCommand({ client, io, output }: CommandContext): Promise<Exit
   return EXIT.ok
 }
 
-function nameOf({ name, shape, title, state, isWithdrawn }: ItemFacts): string {
+function nameOf({ name, shape, title, state, isWithdrawn, refused }: ItemFacts): string {
   const parts = [shape === 'folder' ? `${plain(name)}/` : plain(name)]
   if (title !== '' && title !== name) parts.push(plain(title))
   if (isWithdrawn) parts.push('(withdrawn)')
+  else if (refused !== null) parts.push('(refused)')
   if (state === 'damaged') parts.push('(bytes are missing)')
   return parts.join('  ')
 }

@@ -56,6 +56,7 @@ import {
   HAVE_TOPIC,
   type PeerRequests,
   parseHaveRequest,
+  partHad,
 } from './fetching/fetching.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { conditionsOf } from './health.ts'
@@ -71,7 +72,7 @@ import {
   WAITING_MAX,
 } from './limits.ts'
 import { type ContentMetrics, createContentMetrics } from './metrics.ts'
-import { type RefusalDesk, refusesNothing } from './refusing.ts'
+import { noteShared, type RefusalDesk, refusesNothing } from './refusing.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
 import {
@@ -93,6 +94,7 @@ export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetch
 export type { Item, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
 export * from './refusals/refusals.ts'
 export type { Resolution, SourceEntry } from './unixfs/unixfs.ts'
+export { WithdrawalWatch } from './withdrawal-watch.ts'
 
 /** The tables of this room, for {@link openDatabase}. */
 export function contentMigrations(): MigrationFolder {
@@ -202,6 +204,7 @@ export class Content implements Service {
   async start(signal: AbortSignal): Promise<void> {
     const { log, network, clock } = this.#deps
     const report = await this.#store.open(signal)
+    await this.#refusals.open(signal)
     this.#isRebuilt = report.isRebuilt
     for (const { cid, name, missingCount } of report.lost) {
       log.error('an item is damaged', { cid: cid.toString(), name, missingCount })
@@ -296,7 +299,7 @@ export class Content implements Service {
     const item = this.#find(cid)
     if (item === undefined) return undefined
     const removed = await this.#run(this.#store.remove(item.cid))
-    this.#refusals.itemRemoved(item.cid)
+    await this.#refusals.itemRemoved(item.cid)
     this.#isFull = false
     return removed
   }
@@ -305,7 +308,7 @@ export class Content implements Service {
   async update(cid: CID, changes: ItemChanges): Promise<Item> {
     const item = this.#find(cid)
     if (item === undefined) throw notHere(cid)
-    return await this.#run(this.#store.update(item.cid, checkTexts(changes)))
+    return await this.#run(this.#update(item.cid, checkTexts(changes)))
   }
 
   /** All blocks that are here, whosever: for whoever reads as the owner does. */
@@ -377,10 +380,10 @@ export class Content implements Service {
       if (found === undefined || this.#refusals.check({ cid }) !== undefined) return undefined
       const { item, place } = found
       // Of a part of an item nothing is known but that it is here.
-      if (!item.cid.equals(cid.toV1()))
-        return { name: '', sizeBytes: place.sizeBytes, title: '', kind: '' }
+      if (!item.cid.equals(cid.toV1())) return partHad(place.sizeBytes)
       const { name, title, kind, sizeBytes } = item
-      return { name, title, kind, sizeBytes }
+      const { publication = item.publication } = this.#refusals.publicationOf(item.cid) ?? {}
+      return { name, title, kind, sizeBytes, publication }
     })
     return Promise.resolve(encodeHaveReply(answers))
   }
@@ -444,7 +447,12 @@ export class Content implements Service {
     const changes: ItemChanges = {}
     if (visibility === 'public' && item.visibility !== 'public') changes.visibility = 'public'
     if (isKept && !item.isKept) changes.isKept = true
-    return Object.keys(changes).length === 0 ? item : this.#store.update(item.cid, changes)
+    if (Object.keys(changes).length > 0) return this.#update(item.cid, changes)
+    return noteShared(this.#refusals, item)
+  }
+
+  async #update(cid: CID, changes: ItemChanges): Promise<StoredItem> {
+    return noteShared(this.#refusals, await this.#store.update(cid, changes))
   }
 
   #endOf(root: CID, path: readonly string[], signal: AbortSignal): Promise<CID> {

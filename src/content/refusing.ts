@@ -3,16 +3,46 @@
 import type { CID } from 'multiformats/cid'
 import { CodedError } from '../base/base.ts'
 import type { DagSource } from './car/car.ts'
+import type { Item } from './item.ts'
 import type { Refusals, Refused } from './refusals/refusals.ts'
 
-export type RefusalDesk = Pick<Refusals, 'check' | 'checkDigest' | 'isEmpty' | 'itemRemoved'>
+export type RefusalDesk = Pick<
+  Refusals,
+  | 'open'
+  | 'check'
+  | 'checkDigest'
+  | 'isEmpty'
+  | 'itemRemoved'
+  | 'publicationOf'
+  | 'readPublication'
+  | 'notePublication'
+  | 'admit'
+>
 
 /** For stores that refuse nothing: tests, and tools that only read. */
 export const refusesNothing: RefusalDesk = {
   isEmpty: true,
+  open: async () => {},
   check: () => undefined,
   checkDigest: () => undefined,
-  itemRemoved: () => {},
+  itemRemoved: async () => {},
+  // Without a city no signature can be told from a forged one.
+  publicationOf: () => undefined,
+  readPublication: () => undefined,
+  notePublication: async () => false,
+  admit: async () => false,
+}
+
+/** What was published is public here: of its withdrawal others may be told, and are asked. */
+export async function noteShared<SomeItem extends Item>(
+  refusals: RefusalDesk,
+  item: SomeItem,
+): Promise<SomeItem> {
+  const { publication, visibility, cid } = item
+  const signed = publication === undefined ? undefined : refusals.readPublication(publication, cid)
+  if (signed === undefined || visibility !== 'public') return item
+  await refusals.notePublication(signed, { isShared: true })
+  return item
 }
 
 /** @throws CodedError `CONTENT_REFUSED_HERE` when the item must not be kept or brought here */

@@ -40,6 +40,10 @@ export const itemSchema = z.object({
     .nullable()
     .describe('the PeerId whose key signed that it is published; null: nobody is known'),
   isWithdrawn: z.boolean().describe('whoever published it has taken it back'),
+  refused: z
+    .string()
+    .nullable()
+    .describe('why others do not get it from this node, in a sentence; null: nothing forbids it'),
 })
 export type ItemFacts = z.infer<typeof itemSchema>
 

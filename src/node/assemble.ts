@@ -7,7 +7,14 @@ import { join } from 'node:path'
 import { ApiServer } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
-import { Content, contentMigrations, machineDisk, OwnerDesk, Refusals } from '../content/content.ts'
+import {
+  Content,
+  contentMigrations,
+  machineDisk,
+  OwnerDesk,
+  Refusals,
+  WithdrawalWatch,
+} from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
 import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
@@ -86,6 +93,14 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       freeBytesMin: config.content.free_bytes_min,
     },
   )
+  const watch = new WithdrawalWatch({
+    clock,
+    random: platform.random,
+    log: log.child({ room: 'content' }),
+    items: content,
+    network,
+    refusals,
+  })
   const https = new PeerHttpsServer(
     { signer: identity, log: log.child({ room: 'https' }), metrics, clock, guard },
     {
@@ -122,7 +137,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     { controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME), lan: config.status },
   )
 
-  const services: Service[] = [content, refusals, https, network, api]
+  const services: Service[] = [content, refusals, https, network, watch, api]
   const lifecycle = new Lifecycle(services, { clock, log })
   return {
     peerId: identity.peerId,

@@ -99,6 +99,7 @@ export class FakeItems implements ApiItems, ApiCarrying {
       isKept: false,
       publishedBy: undefined,
       isWithdrawn: false,
+      refused: undefined,
     }
     this.held.set(cid.toString(), { item, bytes })
     return item
@@ -252,19 +253,23 @@ export class FakeRefusals implements ApiRefusals {
     return [...this.held.values()]
   }
 
-  block(cid: CID, options: Parameters<ApiRefusals['block']>[1]): ApiBlock {
+  async block(cid: CID, options: Parameters<ApiRefusals['block']>[1]): Promise<ApiBlock> {
     const block = { cid: cid.toString(), ...options, sinceMs: ADDED_AT_MS }
     this.held.set(block.cid, block)
     return block
   }
 
-  unblock(cid: CID): ApiBlock {
+  async unblock(cid: CID): Promise<ApiBlock> {
     const block = this.held.get(cid.toString())
     if (block === undefined) {
       throw new CodedError('REFUSALS_NOT_BLOCKED', 'There is no such block on this node.')
     }
     this.held.delete(block.cid)
     return block
+  }
+
+  refusalOf(cid: CID): { reason: string } | undefined {
+    return this.held.has(cid.toString()) ? { reason: 'The keeper refuses it.' } : undefined
   }
 
   denylists(): readonly ApiDenylist[] {

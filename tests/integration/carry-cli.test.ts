@@ -47,6 +47,7 @@ afterEach(() => cleanup.run())
 /** Nothing is published in these tests. */
 const signsNothing = {
   publicationOf: () => undefined,
+  refusalOf: () => undefined,
   publish: () => {
     throw new Error('nothing is published here')
   },

@@ -10,7 +10,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { SeededRandom } from '../../src/base/base.ts'
 import { decodeNotes } from '../../src/content/carrying/notes.ts'
 import type { Content, Refused } from '../../src/content/content.ts'
-import type { RefusalDesk } from '../../src/content/refusing.ts'
+import { type RefusalDesk, refusesNothing } from '../../src/content/refusing.ts'
 import { cidOf, RAW } from '../../src/content/unixfs/unixfs.ts'
 import { eachOf, fileEntry, folderEntry, symlinkEntry } from '../unit/content-folder-support.ts'
 import { sha256 } from '../unit/content-support.ts'
@@ -434,10 +434,10 @@ it('does not take what is refused here', async () => {
       ? { kind: 'listed', status: 451, reason: '', source: '', note: '' }
       : undefined
   const refusals: RefusalDesk = {
+    ...refusesNothing,
     isEmpty: false,
     check: ({ cid }) => refusal(cid.multihash.digest),
     checkDigest: refusal,
-    itemRemoved: () => {},
   }
   const to = await node({ deps: { refusals } })
   const report = await importInto(to.content, await exportFrom(from.content, one, folder))

@@ -51,7 +51,7 @@ async function startRefusing(name: string) {
     {
       database,
       disk: machineDisk,
-      network: { answer: () => {} },
+      network: city.networkOf(peerIdOf(name)),
       signer: unsigned,
       clock: new VirtualClock(),
       log: silentLogger,
@@ -59,7 +59,7 @@ async function startRefusing(name: string) {
     },
     { folder: join(folder, 'content'), listPaths: [], city: parseCityId('home') },
   )
-  const node = await startNode({ name, city, cleanup, deps: { refusals, database } })
+  const node = await startNode({ name, city, cleanup, folder, deps: { refusals, database } })
   return { ...node, refusals }
 }
 
@@ -70,7 +70,7 @@ it('is not served and not told of, and the answer says why', async () => {
   const node = await startRefusing('keeper')
   const { cid } = await node.content.add(inPieces(bytes), publicly)
   expect((await fetch(`${node.url}/ipfs/${cid}?format=car`)).status).toBe(200)
-  node.refusals.block(cid, { kind: 'legal', reason: 'a letter' })
+  await node.refusals.block(cid, { kind: 'legal', reason: 'a letter' })
   const refused = await fetch(`${node.url}/ipfs/${cid}?format=car`)
   expect(refused.status).toBe(451)
   expect(await refused.text()).not.toContain('a letter')
@@ -78,7 +78,7 @@ it('is not served and not told of, and the answer says why', async () => {
     .networkOf(peerIdOf('asker'))
     .ask(node.peerId, 'have/1', encodeHaveRequest([cid]), { replyBytesMax: 9999, signal: never })
   expect(parseHaveReply(reply, 1)).toEqual({ verdict: 'accept', value: [undefined] })
-  node.refusals.unblock(cid)
+  await node.refusals.unblock(cid)
   expect((await fetch(`${node.url}/ipfs/${cid}?format=car`)).status).toBe(200)
 })
 
@@ -94,14 +94,14 @@ it('is not added and not fetched, alone or within a folder', async () => {
     { ...publicly, name: 'folder' },
   )
   const node = await startRefusing('keeper')
-  node.refusals.block(cid, { kind: 'forgotten', reason: '' })
+  await node.refusals.block(cid, { kind: 'forgotten', reason: '' })
   const code = 'CONTENT_REFUSED_HERE'
   const get = { visibility: 'private', signal: never } as const
   await expect(node.content.add(inPieces(bytes), publicly)).rejects.toMatchObject({ code })
   await expect(node.content.fetch(cid, get)).rejects.toMatchObject({ code })
   await expect(node.content.fetch(folder.item.cid, get)).rejects.toMatchObject({ code })
   expect(node.content.list()).toEqual([])
-  node.refusals.unblock(cid)
+  await node.refusals.unblock(cid)
   expect((await node.content.fetch(folder.item.cid, get)).isWhole).toBe(true)
 })
 
@@ -114,7 +114,7 @@ it('a folder stays, and its CAR ends where the refused part would come', async (
     })(),
     { ...publicly, name: 'folder' },
   )
-  node.refusals.block(part.cid, { kind: 'blocked', reason: '' })
+  await node.refusals.block(part.cid, { kind: 'blocked', reason: '' })
   const whole = fetch(`${node.url}/ipfs/${item.cid}?format=car`).then((answer) =>
     answer.arrayBuffer(),
   )

@@ -98,18 +98,21 @@ export class Cleanup {
 
 /** The network of a test: who is connected to whom is what the test says. */
 export class FakeCity {
-  readonly #handlers = new Map<PeerId, QuestionHandler>()
+  /** By peer and topic. */
+  readonly #handlers = new Map<string, QuestionHandler>()
   readonly #ports = new Map<PeerId, number>()
   /** Who never answers a question. */
   readonly silent = new Set<PeerId>()
   questionsCount = 0
+  /** Every question, in order. */
+  readonly questions: { from: PeerId; to: PeerId; topic: string; request: Uint8Array }[] = []
 
   serves(peerId: PeerId, port: number): void {
     this.#ports.set(peerId, port)
   }
 
-  answers(peerId: PeerId, handler: QuestionHandler): void {
-    this.#handlers.set(peerId, handler)
+  answers(peerId: PeerId, handler: QuestionHandler, topic = 'have/1'): void {
+    this.#handlers.set(`${peerId} ${topic}`, handler)
   }
 
   leave(peerId: PeerId): void {
@@ -121,10 +124,11 @@ export class FakeCity {
       neighbours: () => [],
       connectedPeers: () =>
         [...this.#ports].filter(([peerId]) => peerId !== own).map(([id, port]) => peer(id, port)),
-      answer: (_topic, _options, handler) => this.answers(own, handler),
-      ask: async (peerId, _topic, request, { signal }) => {
+      answer: (topic, _options, handler) => this.answers(own, handler, topic),
+      ask: async (peerId, topic, request, { signal }) => {
         this.questionsCount += 1
-        const handler = this.#handlers.get(peerId)
+        this.questions.push({ from: own, to: peerId, topic, request })
+        const handler = this.#handlers.get(`${peerId} ${topic}`)
         if (handler === undefined || this.silent.has(peerId)) {
           return new Promise<never>((_resolve, reject) => {
             signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true })

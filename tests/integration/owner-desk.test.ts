@@ -44,11 +44,12 @@ function deskOf({ content, folder: dataFolder }: TestNode): OwnerDesk {
         withdrawal: isWithdrawn ? publication : undefined,
         isShared: true,
       }),
-      publish: (root, title) => {
+      refusalOf: () => undefined,
+      publish: async (root, title) => {
         isWithdrawn = false
         return { record: { root, by: PUBLISHER, sequence: 1, title }, bytes: publication }
       },
-      withdraw: (root, reason) => {
+      withdraw: async (root, reason) => {
         isWithdrawn = true
         return { record: { root, by: PUBLISHER, sequence: 2, reason }, bytes: publication }
       },

@@ -258,7 +258,10 @@ describe('subscribed lists', () => {
     await first.refusals.rereadLists()
     await first.stop()
     const looked = Promise.withResolvers<string[]>()
-    const blind: Disk = { ...machineDisk, list: () => looked.promise }
+    const blind: Disk = {
+      ...machineDisk,
+      list: (path) => (path.endsWith('denylists') ? looked.promise : machineDisk.list(path)),
+    }
     const { refusals } = await startRefusals({ database, folder: first.folder, disk: blind })
     expect(refusals.check({ cid: ONE, path: '/secret/plan' })).toMatchObject({ kind: 'listed' })
     expect(refusals.check({ cid: ONE, path: 'open' })).toBeUndefined()

@@ -24,10 +24,12 @@ const SQL = new URL('../../src/content/sql/', import.meta.url)
 /** Only the tables of refusing: they need none of the others. */
 export async function openRefusalsDatabase(path = ':memory:'): Promise<Database> {
   const { migrations } = migrationsFrom(SQL, 'content')
-  const own = migrations.filter(({ name }) => name === 'refusals')
+  const own = migrations.filter(({ name }) => name.startsWith('refusals'))
   const database = await openDatabase({
     path,
-    migrations: [{ room: 'content', migrations: own.map((one) => ({ ...one, number: 1 })) }],
+    migrations: [
+      { room: 'content', migrations: own.map((one, index) => ({ ...one, number: index + 1 })) },
+    ],
     log: silentLogger,
   })
   onTestFinished(() => database.close())
@@ -89,6 +91,8 @@ export async function startRefusals(
         answer: (_topic, _options, answer) => {
           handler = answer
         },
+        connectedPeers: () => [],
+        ask: () => Promise.reject(new Error('nobody is connected')),
       },
       signer: wanted.signer ?? keyNamed('node'),
       log: silentLogger,

@@ -13,3 +13,4 @@ export { type Disk, type DiskFile, type FileFacts, machineDisk } from './disk.ts
 export type { FileIntake, Intake } from './intake.ts'
 export type { PartialBody } from './partial-body.ts'
 export type { RecoveryReport } from './recovery.ts'
+export { scanSections, sectionHead } from './sections.ts'

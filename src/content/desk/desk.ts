@@ -38,6 +38,8 @@ export interface OwnedItem extends Item {
   /** Who signed that it is published; undefined when nobody did. */
   publishedBy: PeerId | undefined
   isWithdrawn: boolean
+  /** Why others do not get it from here, in a sentence; undefined when nothing forbids it. */
+  refused: string | undefined
 }
 
 export interface DeskAddOptions extends AddOptions {
@@ -69,7 +71,7 @@ export interface DeskFetched {
 
 export interface OwnerDeskDeps {
   content: Content
-  refusals: Pick<Refusals, 'publicationOf' | 'publish' | 'withdraw'>
+  refusals: Pick<Refusals, 'publicationOf' | 'publish' | 'refusalOf' | 'withdraw'>
   /** The node's own: nothing in it is ever an item. */
   dataFolder: string
 }
@@ -221,8 +223,7 @@ export class OwnerDesk {
   async remove(cid: CID): Promise<OwnedItem | undefined> {
     const item = await this.#deps.content.remove(cid)
     if (item === undefined) return undefined
-    const removed = this.#owned(item)
-    return removed
+    return this.#owned(item)
   }
 
   /** Lets others have it, under the node's signature. @throws CodedError `REFUSALS_…` */
@@ -230,7 +231,7 @@ export class OwnerDesk {
     const { content, refusals } = this.#deps
     const item = content.get(cid)
     if (item === undefined) throw notHere(cid)
-    const { bytes } = refusals.publish(item.cid, tidyName(item.title || item.name))
+    const { bytes } = await refusals.publish(item.cid, tidyName(item.title || item.name))
     const changes = { visibility: 'public', publication: bytes } as const
     return this.#owned(await content.update(item.cid, changes))
   }
@@ -245,7 +246,7 @@ export class OwnerDesk {
     { reason, mustRemove }: { reason: string; mustRemove: boolean },
   ): Promise<OwnedItem | undefined> {
     const { content, refusals } = this.#deps
-    refusals.withdraw(cid.toV1(), reason)
+    await refusals.withdraw(cid.toV1(), reason)
     const item = content.get(cid)
     if (item === undefined) return undefined
     if (mustRemove) {
@@ -277,6 +278,7 @@ export class OwnerDesk {
       ...item,
       publishedBy: known?.publisher,
       isWithdrawn: known?.withdrawal !== undefined,
+      refused: this.#deps.refusals.refusalOf(item.cid)?.reason,
     }
   }
 

@@ -86,22 +86,46 @@ export class Fetcher {
   }
 
   async #bring(request: FetchRequest, report: FetchReport): Promise<StoredItem> {
-    const { store } = this.#deps
+    const { store, refusals } = this.#deps
     const intake = store.begin(request.cid, 'fetched')
+    let publication: Uint8Array | undefined
     try {
       const fetched = await fetchItem(this.#deps, request, { intake, report })
       // So that the root, too, can be read from the store.
       await intake.checkpoint()
-      return await store.commit(intake, await this.#arrived(request.cid, fetched))
+      publication = await this.#admitted(request, fetched)
+      const arrived = await this.#arrived(request.cid, fetched)
+      return await store.commit(intake, { ...arrived, publication })
     } catch (thrown) {
       const code = errorCode(thrown) ?? ''
       const isUnwanted = code.startsWith('STORE_') || code === 'CONTENT_REFUSED_HERE'
       if (isUnwanted || !intake.hasKept) await store.abandon(intake)
+      // What was withdrawn stays known. A disk that fails again says no more than it did.
+      if (publication !== undefined) await refusals.itemRemoved(request.cid).catch(() => {})
       throw thrown
     } finally {
       this.#wishes.delete(request.cid.toString())
       await store.end(intake)
     }
+  }
+
+  /**
+   * The publication that the holder gave, if it is genuine, once it is known not to be withdrawn. A
+   * forged one, one of another item, or one by another key than the item's is dropped.
+   * @throws CodedError `CONTENT_REFUSED_HERE` when the item was withdrawn
+   */
+  async #admitted(
+    { cid, signal }: FetchRequest,
+    { had }: Fetched,
+  ): Promise<Uint8Array | undefined> {
+    const { refusals } = this.#deps
+    if (had?.publication === undefined) return undefined
+    const signed = refusals.readPublication(had.publication, cid)
+    if (signed === undefined) return undefined
+    const isShared = this.#wishes.get(cid.toString())?.isPublic === true
+    const isBound = await refusals.admit(signed, { isShared, signal })
+    checkAllowed(refusals, cid)
+    return isBound ? signed.bytes : undefined
   }
 
   async #arrived(cid: CID, fetched: Fetched): Promise<Arrived> {

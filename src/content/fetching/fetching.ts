@@ -3,7 +3,7 @@
 export type { FetchDeps } from './fetch-deps.ts'
 export { type Attempt, FetchFailed, type FetchReport } from './fetch-item.ts'
 export { Fetcher } from './fetcher.ts'
-export { encodeHaveReply, HAVE_TOPIC, parseHaveRequest } from './have.ts'
+export { encodeHaveReply, HAVE_TOPIC, parseHaveRequest, partHad } from './have.ts'
 export { BadPeers, type ContentNetwork } from './holders.ts'
 export { fetchPath } from './paths.ts'
 export { type PeerRequests, receiveLocal } from './receiving.ts'

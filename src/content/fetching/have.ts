@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * The question `have/1`: "which of these have you?", in DAG-CBOR. Asked: an array of 1 to 64 CIDs.
- * Answered: an array of the same length, of `null` or `{name, size}`. Only public items are told of.
+ * Answered: an array of the same length, of `null` or `{name, size}`; where few are asked for, with
+ * `title`, `kind` and, if there is one, `publication`: what the publisher signed. Only public items are
+ * told of.
  */
 import { decode, encode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
@@ -14,6 +16,7 @@ import {
   HAVE_TEXTS_MAX,
   TITLE_BYTES_MAX,
 } from '../limits.ts'
+import { PUBLICATION_BYTES_MAX } from '../refusals/refusals.ts'
 
 export const HAVE_TOPIC = 'have/1'
 
@@ -24,6 +27,13 @@ export interface Had {
   /** Empty where it says nothing. */
   title: string
   kind: string
+  /** What the publisher signed, as the holder has it: to be checked. */
+  publication?: Uint8Array | undefined
+}
+
+/** Of what is only a part of an item. */
+export function partHad(sizeBytes: number): Had {
+  return { name: '', sizeBytes, title: '', kind: '' }
 }
 
 export function encodeHaveRequest(cids: readonly CID[]): Uint8Array {
@@ -47,8 +57,10 @@ export function encodeHaveReply(answers: readonly (Had | undefined)[]): Uint8Arr
   return encode(
     answers.map((had) => {
       if (had === undefined) return null
-      const { name, sizeBytes: size, title, kind } = had
-      return hasTexts ? { name, size, title, kind } : { name, size }
+      const { name, sizeBytes: size, title, kind, publication } = had
+      if (!hasTexts) return { name, size }
+      const texts = { name, size, title, kind }
+      return publication === undefined ? texts : { ...texts, publication }
     }),
   )
 }
@@ -76,7 +88,14 @@ function parseHad(entry: unknown): Had | null {
     sizeBytes: size,
     title: 'title' in entry ? tidyText(entry.title, TITLE_BYTES_MAX) : '',
     kind: 'kind' in entry ? tidyKind(entry.kind) : '',
+    publication: 'publication' in entry ? tidyPublication(entry.publication) : undefined,
   }
+}
+
+/** What is too large is none: the rest of the answer may be true all the same. */
+function tidyPublication(value: unknown): Uint8Array | undefined {
+  if (!(value instanceof Uint8Array) || value.length > PUBLICATION_BYTES_MAX) return undefined
+  return value.slice()
 }
 
 function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {

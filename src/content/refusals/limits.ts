@@ -60,7 +60,7 @@ export const REASON_BYTES_MAX = 200
 export const TITLE_BYTES_MAX = 255
 
 /** Bytes of a signed publication and of a signed withdrawal: their fields, and some room. */
-export const PUBLICATION_BYTES_MAX = 768
+export const PUBLICATION_BYTES_MAX = 512
 export const WITHDRAWAL_BYTES_MAX = 512
 
 /** Publications remembered, of items here and of withdrawn ones: at most some 70 MB of the disk. */
@@ -74,3 +74,40 @@ export const WITHDRAWN_REQUEST_BYTES_MAX = 4 * KIBIBYTE
 
 /** Bytes of the answer: 64 withdrawals with their lengths, and some room. */
 export const WITHDRAWN_REPLY_BYTES_MAX = WITHDRAWN_CIDS_MAX * (WITHDRAWAL_BYTES_MAX + 3) + KIBIBYTE
+
+/** Bytes of an entry of the journal: a publication and a withdrawal, and some room. */
+export const JOURNAL_ENTRY_BYTES_MAX = 2 * KIBIBYTE
+
+/** Bytes that are read, and written, at once of the journal. */
+export const JOURNAL_READ_BYTES = 256 * KIBIBYTE
+
+/** Rows that are written at once into a new journal: some 500 KiB of publications. */
+export const JOURNAL_PAGE_ROWS = 512
+
+/**
+ * Entries of the journal beyond twice as many as there are things to say: then it is written anew. Few
+ * enough to be small, many enough that a card is not worn by it.
+ */
+export const JOURNAL_SPARE_ENTRIES = 4 * KIBIBYTE
+
+/** Copies of a damaged journal that are kept; beyond it no more are made, none is overwritten. */
+export const JOURNAL_COPIES_MAX = 16
+
+/** How long a peer may think about `withdrawn/1`, in ms: a few round trips of a bad radio link. */
+export const WITHDRAWN_MS_MAX = 4_000
+
+/** Peers that are asked before an item is kept and shared. */
+export const WITHDRAWN_PEERS_MAX = 16
+
+/**
+ * The gap between two questions in ms, evenly between these: at most 60 an hour. Each has 64 CIDs,
+ * 2.7 kB, and some 0.7 kB around it and in answer: 0.45 kb/s at most, and as much for being asked.
+ */
+export const WATCH_GAP_MS_MIN = 60_000
+export const WATCH_GAP_MS_MAX = 120_000
+
+/** How long a peer that was asked of everything is left alone, in ms. */
+export const WATCH_PASS_GAP_MS = 6 * 3600_000
+
+/** Peers of which is remembered how far they were asked. */
+export const WATCH_PEERS_MAX = 256

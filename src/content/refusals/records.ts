@@ -121,6 +121,11 @@ export function parseWithdrawal(bytes: Uint8Array, city: CityId): Verdict<Signed
   return accept({ record: withdrawalOf(fields), bytes })
 }
 
+/** The item that a record of ours is about; nothing of it is checked. */
+export function rootOfRecord(bytes: Uint8Array): CID | undefined {
+  return asCid(decodeMap(bytes)?.get('root'))
+}
+
 /** Whether the publisher of the one has taken it back with the other. */
 export function isWithdrawnBy(publication: Publication, withdrawal: Withdrawal): boolean {
   return (

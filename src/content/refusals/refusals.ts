@@ -18,17 +18,21 @@ import {
   CodedError,
   type Counter,
   type HealthCondition,
+  invariant,
   type Logger,
   type Metrics,
+  type PeerId,
   repeat,
   type Service,
   type Timer,
 } from '../../base/base.ts'
 import type { PeerNetwork, QuestionHandler } from '../../net/net.ts'
 import type { Disk } from '../blocks/blocks.ts'
+import { askAround, askPeer } from './asking.ts'
 import { DenyListTable, type RefusalsDatabase } from './denylist-table.ts'
 import { type DenyListFacts, DenyLists } from './denylists.ts'
-import { notBlocked } from './errors.ts'
+import { Journal, type JournalTables } from './journal.ts'
+import type { TableEntry } from './journal-entries.ts'
 import {
   LISTS_LOOK_GAP_MS,
   WITHDRAWN_REPLY_BYTES_MAX,
@@ -39,6 +43,7 @@ import { SHA2_256, tidyPath } from './names.ts'
 import { Publications, type StoredPublication } from './publications.ts'
 import {
   type Publication,
+  parsePublication,
   type RecordSigner,
   type Signed,
   signPublication,
@@ -51,6 +56,14 @@ import { encodeWithdrawnReply, parseWithdrawnRequest, WITHDRAWN_TOPIC } from './
 export type { ListProblem } from './denylist-import.ts'
 export type { RefusalsDatabase } from './denylist-table.ts'
 export type { DenyListFacts } from './denylists.ts'
+export {
+  PUBLICATION_BYTES_MAX,
+  WATCH_GAP_MS_MAX,
+  WATCH_GAP_MS_MIN,
+  WATCH_PASS_GAP_MS,
+  WATCH_PEERS_MAX,
+  WITHDRAWN_CIDS_MAX,
+} from './limits.ts'
 export type { BlockKind, LocalBlock } from './local-blocks.ts'
 export type { StoredPublication } from './publications.ts'
 export {
@@ -68,7 +81,7 @@ export { encodeWithdrawnRequest, parseWithdrawnReply, WITHDRAWN_TOPIC } from './
 export interface RefusalsDeps {
   database: RefusalsDatabase
   disk: Disk
-  network: Pick<PeerNetwork, 'answer'>
+  network: Pick<PeerNetwork, 'answer' | 'ask' | 'connectedPeers'>
   signer: RecordSigner
   clock: Clock
   log: Logger
@@ -93,9 +106,11 @@ export class Refusals implements Service {
   readonly #blocks: LocalBlocks
   readonly #lists: DenyLists
   readonly #publications: Publications
+  readonly #journal: Journal
   readonly #refused: Counter
   readonly #stopping = new AbortController()
   #lookTimer: Timer | undefined
+  #opening: Promise<void> | undefined
   /** Blocks and withdrawals, counted when somebody asks after a change. */
   #ownCount: number | undefined
 
@@ -104,6 +119,9 @@ export class Refusals implements Service {
     this.#options = options
     this.#blocks = new LocalBlocks(deps.database, deps.clock)
     this.#publications = new Publications(deps.database)
+    const { database, disk, log } = deps
+    const tables = tablesOf(this.#blocks, this.#publications)
+    this.#journal = new Journal({ database, disk, log, tables }, options)
     this.#lists = new DenyLists(
       { table: new DenyListTable(deps.database), disk: deps.disk, log: deps.log },
       {
@@ -124,10 +142,19 @@ export class Refusals implements Service {
     )
   }
 
-  /** What was refused before is refused at once; lists that changed meanwhile are read later. */
-  async start(): Promise<void> {
+  /**
+   * What was refused before is refused from now on. Before anything of the store may be used; once,
+   * however often it is called.
+   */
+  open(signal?: AbortSignal): Promise<void> {
+    this.#opening ??= this.#open(signal)
+    return this.#opening
+  }
+
+  /** Lists that changed while the node did not run are read later. */
+  async start(signal?: AbortSignal): Promise<void> {
     const { network, clock } = this.#deps
-    this.#lists.open()
+    await this.open(signal)
     network.answer(
       WITHDRAWN_TOPIC,
       {
@@ -148,7 +175,7 @@ export class Refusals implements Service {
   }
 
   health(): readonly HealthCondition[] {
-    return this.#lists.health()
+    return [...this.#journal.health(), ...this.#lists.health()]
   }
 
   /** Nothing at all is refused: then nobody need ask of every block. */
@@ -164,24 +191,32 @@ export class Refusals implements Service {
     return refused
   }
 
+  /** Why an item would be refused, for its owner to see: nothing is refused by that. */
+  refusalOf(cid: CID): Refused | undefined {
+    return this.#check(cid, '')
+  }
+
   /** The same for a block by the sha2-256 of its bytes, whatever codec it is asked for under. */
   checkDigest(digest: Uint8Array): Refused | undefined {
     return this.check({ cid: CID.createV1(RAW, Digest.create(SHA2_256, digest)) })
   }
 
   /** From now on. What is here of it stays, unseen by others. @throws CodedError `REFUSALS_…` */
-  block(cid: CID, options: { kind: BlockKind; reason: string }): LocalBlock {
-    const block = this.#blocks.add(cid, options.kind, options.reason)
-    this.#ownCount = undefined
+  async block(cid: CID, options: { kind: BlockKind; reason: string }): Promise<LocalBlock> {
+    const block = await this.#change(() => {
+      const { block: result, entries } = this.#blocks.planBlock(cid, options.kind, options.reason)
+      return { result, entries }
+    })
     this.#deps.log.info('an item is refused from now on', { cid: block.cid, kind: block.kind })
     return block
   }
 
-  /** @throws CodedError `REFUSALS_NOT_BLOCKED` */
-  unblock(cid: CID): LocalBlock {
-    const block = this.#blocks.remove(cid)
-    this.#ownCount = undefined
-    if (block === undefined) throw notBlocked()
+  /** @throws CodedError `REFUSALS_NOT_BLOCKED`, `STORE_…` */
+  async unblock(cid: CID): Promise<LocalBlock> {
+    const block = await this.#change(() => {
+      const { block: result, entries } = this.#blocks.planUnblock(cid)
+      return { result, entries }
+    })
     this.#deps.log.info('an item is no longer refused by the owner', { cid: block.cid })
     return block
   }
@@ -206,47 +241,144 @@ export class Refusals implements Service {
     return this.#publications.get(root)
   }
 
+  /** What a peer sent as the publication of an item; undefined when it is not one of that item. */
+  readPublication(bytes: Uint8Array, root: CID): Signed<Publication> | undefined {
+    const parsed = parsePublication(bytes, this.#options.city)
+    if (parsed.verdict !== 'accept') return undefined
+    // The very CID: by it the item is found again when the publisher withdraws it.
+    return parsed.value.record.root.equals(root.toV1()) ? parsed.value : undefined
+  }
+
   /**
    * An item arrived with this publication, or it came later from where the item is from. The first
    * key that a root is bound to stays; false when it is another's.
    */
-  notePublication(signed: Signed<Publication>, options: { isShared: boolean }): boolean {
-    this.#ownCount = undefined
-    return this.#publications.note(signed, options)
+  notePublication(signed: Signed<Publication>, options: { isShared: boolean }): Promise<boolean> {
+    return this.#change(() => {
+      const entries = this.#publications.planNote(signed, options)
+      return { result: entries !== undefined, entries: entries ?? [] }
+    })
   }
 
-  /** False when it changes nothing: unknown item, another's key, or older than what is known. */
-  learnWithdrawal(signed: Signed<Withdrawal>): boolean {
-    const isNews = this.#publications.learn(signed)
-    this.#ownCount = undefined
-    if (isNews) {
-      const { root, by } = signed.record
+  /**
+   * Before an item with this publication is kept: notes it and, when it will be public here, asks
+   * connected peers whether it was withdrawn. Then {@link check} knows. Nobody is asked about what
+   * stays private.
+   */
+  async admit(
+    signed: Signed<Publication>,
+    { isShared, signal }: { isShared: boolean; signal: AbortSignal },
+  ): Promise<boolean> {
+    const isNoted = await this.notePublication(signed, { isShared })
+    if (!isNoted || !isShared) return isNoted
+    const asked = { cids: [signed.record.root], city: this.#options.city, signal }
+    await this.learnWithdrawals(await askAround(this.#deps, asked))
+    return isNoted
+  }
+
+  /** Asks a peer which of at most 64 items were withdrawn. @returns what that changed here */
+  async askWithdrawn(
+    peerId: PeerId,
+    cids: readonly CID[],
+    signal: AbortSignal,
+  ): Promise<readonly Signed<Withdrawal>[]> {
+    const asked = { cids, city: this.#options.city, signal }
+    const answer = await askPeer(this.#deps, peerId, asked)
+    return this.learnWithdrawals(answer ?? [])
+  }
+
+  /** Published by others, shared here, and not withdrawn as far as is known; in order of `id`. */
+  sharedPublications(after: number, limit: number): { id: number; root: CID }[] {
+    return this.#publications.sharedAfter(after, limit, this.#deps.signer.peerId)
+  }
+
+  /** Published by others and withdrawn, in order of `id`. */
+  withdrawnItems(after: number, limit: number): { id: number; root: CID }[] {
+    return this.#publications.withdrawnAfter(after, limit, this.#deps.signer.peerId)
+  }
+
+  /** Those that change something: not of unknown items, of another's key, or older than known. */
+  async learnWithdrawals(
+    withdrawals: readonly Signed<Withdrawal>[],
+  ): Promise<readonly Signed<Withdrawal>[]> {
+    if (withdrawals.length === 0) return []
+    const news = await this.#change(() => {
+      // The last of two about one item counts: the one with the higher number.
+      const inOrder = withdrawals.toSorted((a, b) => a.record.sequence - b.record.sequence)
+      const planned = inOrder.map((one) => ({ one, entries: this.#publications.planLearn(one) }))
+      const changing = planned.filter(({ entries }) => entries.length > 0)
+      return {
+        result: changing.map(({ one }) => one),
+        entries: changing.flatMap(({ entries }) => entries),
+      }
+    })
+    for (const { record } of news) {
+      const { root, by } = record
       this.#deps.log.info('a publisher has withdrawn an item', { cid: root.toString(), by })
     }
-    return isNews
+    return news
+  }
+
+  /** As {@link learnWithdrawals}, of one; false when it changes nothing. */
+  async learnWithdrawal(signed: Signed<Withdrawal>): Promise<boolean> {
+    return (await this.learnWithdrawals([signed])).length > 0
   }
 
   /** The item was removed here. */
-  itemRemoved(root: CID): void {
-    this.#publications.leave(root)
+  itemRemoved(root: CID): Promise<void> {
+    return this.#change(() => ({
+      result: undefined,
+      entries: this.#publications.planLeave(root),
+    }))
   }
 
-  /** Publishes an item under this node's key. @throws CodedError `REFUSALS_…` */
-  publish(root: CID, title: string): Signed<Publication> {
-    const sequence = this.#nextSequence(root)
-    const signed = signPublication({ root, sequence, title }, this.#options.city, this.#deps.signer)
-    this.#publications.note(signed, { isShared: true })
+  /** Publishes an item under this node's key. @throws CodedError `REFUSALS_…`, `STORE_…` */
+  publish(root: CID, title: string): Promise<Signed<Publication>> {
+    const { city } = this.#options
+    return this.#change(() => {
+      const sequence = this.#nextSequence(root)
+      const result = signPublication({ root, sequence, title }, city, this.#deps.signer)
+      return { result, entries: this.#publications.planNote(result, { isShared: true }) ?? [] }
+    })
+  }
+
+  /** Takes it back, for all who ask. @throws CodedError `REFUSALS_…`, `STORE_…` */
+  async withdraw(root: CID, reason: string): Promise<Signed<Withdrawal>> {
+    const { city } = this.#options
+    const signed = await this.#change(() => {
+      if (this.#publications.get(root) === undefined) throw notPublished()
+      const sequence = this.#nextSequence(root)
+      const result = signWithdrawal({ root, sequence, reason }, city, this.#deps.signer)
+      return { result, entries: this.#publications.planLearn(result) }
+    })
+    this.#deps.log.info('an item was withdrawn', { cid: root.toString() })
+    return signed
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    await this.#journal.open(signal)
     this.#ownCount = undefined
-    return signed
+    this.#lists.open()
+    // With the tables the rules of all lists are gone: nothing may be used before they are back.
+    if (!this.#journal.isRebuilt) return
+    await this.#lists.look(signal ?? this.#stopping.signal)
   }
 
-  /** Takes it back, for all who ask. @throws CodedError `REFUSALS_…` */
-  withdraw(root: CID, reason: string): Signed<Withdrawal> {
-    if (this.#publications.get(root) === undefined) throw notPublished()
-    const sequence = this.#nextSequence(root)
-    const signed = signWithdrawal({ root, sequence, reason }, this.#options.city, this.#deps.signer)
-    this.learnWithdrawal(signed)
-    return signed
+  /** One change that is decided, made safe and then in force. @throws what `decide` throws */
+  async #change<T>(decide: () => { result: T; entries: readonly TableEntry[] }): Promise<T> {
+    await this.open()
+    let result: { value: T } | undefined
+    try {
+      await this.#journal.change(() => {
+        const decided = decide()
+        result = { value: decided.result }
+        return decided.entries
+      })
+    } finally {
+      this.#ownCount = undefined
+    }
+    invariant(result !== undefined, 'a change was decided')
+    return result.value
   }
 
   #nextSequence(root: CID): number {
@@ -296,6 +428,25 @@ export class Refusals implements Service {
 }
 
 const RAW = 0x55
+
+/** Two tables, one journal. */
+function tablesOf(blocks: LocalBlocks, publications: Publications): JournalTables {
+  return {
+    apply: (entry) => {
+      if (entry.entry === 'block' || entry.entry === 'unblock') blocks.apply(entry)
+      else publications.apply(entry)
+    },
+    clear: () => {
+      blocks.clear()
+      publications.clear()
+    },
+    pages: function* () {
+      yield* blocks.pages()
+      yield* publications.pages()
+    },
+    count: () => blocks.count() + publications.count(),
+  }
+}
 
 function notPublished(): CodedError {
   return new CodedError('REFUSALS_NOT_PUBLISHED', 'That item was not published from here.', {
