@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Keeps looking whether publishers have withdrawn items that this node shares: now and then one
- * connected peer is asked about some of them, a peer that is new here first. What was withdrawn is no
+ * connected peer is asked about some of them, and soon one that is new here. What was withdrawn is no
  * longer public; the keeper keeps the copy.
  *
  * Nobody is ever asked about an item that is private at that moment.
@@ -61,6 +61,9 @@ export class WithdrawalWatch implements Service {
   /** Longest not asked first; of peers that are gone, too, so that who comes and goes gains nothing. */
   readonly #peers = new Map<PeerId, Progress>()
   #connected: ReadonlySet<PeerId> = new Set()
+  /** Who came and was not asked since, newest last. */
+  #newcomers: PeerId[] = []
+  #isNewcomersTurn = false
   #timer: Timer | undefined
   #looking: Promise<void> | undefined
   /** Items that others no longer get, since the start. */
@@ -144,16 +147,35 @@ export class WithdrawalWatch implements Service {
     }
   }
 
-  /** Who has not been asked for the longest time, of those who were not asked about all lately. */
+  /**
+   * In turns the newest newcomer, and who was not asked for the longest time of those who were not
+   * asked about all lately: neither many peers nor such as come and go all the time shut others out.
+   */
   #nextPeer(connected: readonly PeerId[]): PeerId | undefined {
-    const nowMs = this.#deps.clock.monotonicMs()
-    for (const peerId of connected) {
-      const progress = this.#peers.get(peerId)
+    this.#noteNewcomers(connected)
+    this.#isNewcomersTurn = !this.#isNewcomersTurn
+    const newcomer = this.#isNewcomersTurn ? this.#newcomers.at(-1) : undefined
+    const peerId = newcomer ?? this.#longestNotAsked(connected)
+    this.#newcomers = this.#newcomers.filter((one) => one !== peerId)
+    return peerId
+  }
+
+  #noteNewcomers(connected: readonly PeerId[]): void {
+    const came = connected.filter((peerId) => !this.#connected.has(peerId))
+    for (const peerId of came) {
       // Who was away may have heard of something: it is asked about all again, in its turn.
-      if (progress !== undefined && !this.#connected.has(peerId)) progress.passedAtMs = undefined
+      const progress = this.#peers.get(peerId)
+      if (progress !== undefined) progress.passedAtMs = undefined
     }
     this.#connected = new Set(connected)
+    this.#newcomers = [...this.#newcomers, ...came]
+      .filter((peerId) => this.#connected.has(peerId))
+      .slice(-WATCH_PEERS_MAX)
     this.#forgetOldest()
+  }
+
+  #longestNotAsked(connected: readonly PeerId[]): PeerId | undefined {
+    const nowMs = this.#deps.clock.monotonicMs()
     let next: { peerId: PeerId; askedAtMs: number } | undefined
     for (const peerId of connected) {
       const { askedAtMs, passedAtMs, after } = this.#peers.get(peerId) ?? NEVER_ASKED

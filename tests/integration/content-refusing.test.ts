@@ -9,9 +9,8 @@ import {
   silentMetrics,
   VirtualClock,
 } from '../../src/base/base.ts'
-import { contentMigrations, machineDisk, Refusals } from '../../src/content/content.ts'
+import { machineDisk, Refusals } from '../../src/content/content.ts'
 import { encodeHaveRequest, parseHaveReply } from '../../src/content/fetching/have.ts'
-import { openDatabase } from '../../src/store/store.ts'
 import {
   bytesOf,
   Cleanup,
@@ -19,6 +18,7 @@ import {
   inPieces,
   MEBIBYTE,
   never,
+  openNodeDatabase,
   peerIdOf,
   startNode,
   tempFolder,
@@ -42,11 +42,7 @@ const unsigned = {
 
 async function startRefusing(name: string) {
   const folder = await tempFolder(cleanup)
-  const database = await openDatabase({
-    path: join(folder, 'citynode.db'),
-    migrations: [contentMigrations()],
-    log: silentLogger,
-  })
+  const database = await openNodeDatabase(folder)
   const refusals = new Refusals(
     {
       database,
@@ -59,7 +55,7 @@ async function startRefusing(name: string) {
     },
     { folder: join(folder, 'content'), listPaths: [], city: parseCityId('home') },
   )
-  const node = await startNode({ name, city, cleanup, folder, deps: { refusals, database } })
+  const node = await startNode({ name, city, cleanup, folder, database, deps: { refusals } })
   return { ...node, refusals }
 }
 

@@ -215,6 +215,8 @@ export interface TestNodeOptions {
   cleanup: Cleanup
   /** A folder of an earlier node; otherwise a new one. */
   folder?: string
+  /** Of that folder, when others of its rooms need it, too; closed when the node stops. */
+  database?: Database
   deps?: Partial<ContentDeps>
   options?: Partial<ContentOptions>
 }
@@ -224,11 +226,7 @@ export async function startNode(wanted: TestNodeOptions): Promise<TestNode> {
   const peerId = peerIdOf(name)
   const folder = wanted.folder ?? (await tempFolder(cleanup))
   const clock = new VirtualClock(1_700_000_000_000)
-  const database = await openDatabase({
-    path: join(folder, 'citynode.db'),
-    migrations: [contentMigrations()],
-    log: silentLogger,
-  })
+  const database = wanted.database ?? (await openNodeDatabase(folder))
   const content = new Content(
     {
       database,
@@ -258,6 +256,14 @@ export async function startNode(wanted: TestNodeOptions): Promise<TestNode> {
   cleanup.add(stop)
   const url = `http://127.0.0.1:${port}`
   return { peerId, content, folder, clock, database, server, url, stop }
+}
+
+export function openNodeDatabase(folder: string): Promise<Database> {
+  return openDatabase({
+    path: join(folder, 'citynode.db'),
+    migrations: [contentMigrations()],
+    log: silentLogger,
+  })
 }
 
 export async function tempFolder(cleanup: Cleanup): Promise<string> {
