@@ -43,6 +43,7 @@ export const itemSchema = z.object({
   refused: z
     .string()
     .nullable()
+    .default(null)
     .describe('why others do not get it from this node, in a sentence; null: nothing forbids it'),
 })
 export type ItemFacts = z.infer<typeof itemSchema>

@@ -376,6 +376,7 @@ describe('--json', () => {
       state: 'whole',
       publishedBy: null,
       isWithdrawn: false,
+      refused: null,
     }
     const added = { filesCount: 1, foldersCount: 0, symlinksCount: 0, newBytes: 10 }
     const nothing = { target: null, mode: null, modifiedAt: null }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What is refused is neither kept, nor brought here, nor served, nor told of. */
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import {
@@ -20,6 +21,7 @@ import {
   never,
   openNodeDatabase,
   peerIdOf,
+  readAll,
   startNode,
   tempFolder,
 } from './content-support.ts'
@@ -40,8 +42,8 @@ const unsigned = {
   },
 }
 
-async function startRefusing(name: string) {
-  const folder = await tempFolder(cleanup)
+async function startRefusing(name: string, earlier?: string) {
+  const folder = earlier ?? (await tempFolder(cleanup))
   const database = await openNodeDatabase(folder)
   const refusals = new Refusals(
     {
@@ -76,6 +78,38 @@ it('is not served and not told of, and the answer says why', async () => {
   expect(parseHaveReply(reply, 1)).toEqual({ verdict: 'accept', value: [undefined] })
   await node.refusals.unblock(cid)
   expect((await fetch(`${node.url}/ipfs/${cid}?format=car`)).status).toBe(200)
+})
+
+it('stays on the disk when a list comes to name it, and its owner can see why', async () => {
+  const node = await startRefusing('keeper')
+  const { cid } = await node.content.add(inPieces(bytes), publicly)
+  await node.refusals.start()
+  await mkdir(join(node.folder, 'content', 'denylists'), { recursive: true })
+  await writeFile(join(node.folder, 'content', 'denylists', 'own.deny'), `/ipfs/${cid}\n`)
+  await node.refusals.rereadLists()
+  expect(node.refusals.refusalOf(cid)?.reason).toContain('deny list')
+  expect(node.content.get(cid)).toMatchObject({ isWhole: true, visibility: 'public' })
+  expect((await fetch(`${node.url}/ipfs/${cid}?format=raw`)).status).toBe(451)
+  expect((await readAll(node.content.openBytes(cid))).equals(bytes)).toBe(true)
+  await node.refusals.stop()
+})
+
+it('is not fetched and not served after the database was lost', async () => {
+  const node = await startRefusing('keeper')
+  const honest = await startNode({ name: 'honest', city, cleanup })
+  const { cid } = await honest.content.add(inPieces(bytes), publicly)
+  await node.refusals.block(cid, { kind: 'forgotten', reason: '' })
+  const kept = await node.content.add(inPieces(bytesOf(5, 100)), publicly)
+  await node.refusals.block(kept.cid, { kind: 'legal', reason: '' })
+  await node.stop()
+  await writeFile(join(node.folder, 'citynode.db'), 'garbage')
+  const again = await startRefusing('keeper', node.folder)
+  expect(again.content.health()).toMatchObject([{ code: 'CONTENT_INDEX_REBUILT' }])
+  await expect(
+    again.content.fetch(cid, { visibility: 'private', signal: never }),
+  ).rejects.toMatchObject({ code: 'CONTENT_REFUSED_HERE' })
+  expect(again.content.get(kept.cid)).toMatchObject({ visibility: 'public' })
+  expect((await fetch(`${again.url}/ipfs/${kept.cid}?format=raw`)).status).toBe(451)
 })
 
 it('is not added and not fetched, alone or within a folder', async () => {

@@ -263,6 +263,8 @@ export function openNodeDatabase(folder: string): Promise<Database> {
     path: join(folder, 'citynode.db'),
     migrations: [contentMigrations()],
     log: silentLogger,
+    // As the node does.
+    setsAsideDamaged: true,
   })
 }
 

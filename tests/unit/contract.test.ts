@@ -33,6 +33,7 @@ const ITEM = {
   state: 'whole',
   publishedBy: null,
   isWithdrawn: false,
+  refused: null,
 } as const
 
 const PLACE = {
