@@ -59,7 +59,11 @@ function clientThatHears(status: number, chunks: readonly string[]) {
 
 describe('the client', () => {
   it('asks at the address, escaped, and reads the answer', async () => {
-    const { client, asked } = clientThatHears(200, ['{"item":', JSON.stringify(ITEM), '}'])
+    const { client, asked } = clientThatHears(200, [
+      '{"item":',
+      JSON.stringify(ITEM),
+      ',"added":{"filesCount":1,"foldersCount":0,"symlinksCount":0,"newBytes":3}}',
+    ])
     expect(await client.item('../../etc')).toEqual(ITEM)
     expect(asked[0]).toMatchObject({ method: 'GET', path: '/v1/items/..%2F..%2Fetc' })
     const bytes = (async function* () {})()
@@ -68,6 +72,11 @@ describe('the client', () => {
       method: 'POST',
       path: '/v1/items?name=a+%26+b&visibility=private',
       headers: { 'content-type': 'application/octet-stream' },
+    })
+    await client.addItem(bytes, { name: 'a', visibility: 'public', isArchive: true, title: 'A' })
+    expect(asked[2]).toMatchObject({
+      path: '/v1/items?name=a&visibility=public&title=A',
+      headers: { 'content-type': 'application/x-tar' },
     })
   })
 
