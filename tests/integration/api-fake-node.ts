@@ -282,12 +282,12 @@ export class FakeRefusals implements ApiRefusals {
   }
 }
 
-/** CAR files are for tests with a real store. */
-const carriesNothing: ApiCarrying = {
+/** CAR files are for the tests of the real thing. */
+const carriesNothing: ApiDeps['carrying'] = {
   exportCar: () => {
-    throw new Error('no CAR is made here')
+    throw new CodedError('CONTENT_NOT_HERE', 'Nothing is carried here.')
   },
-  importCar: () => Promise.reject(new Error('no CAR is taken here')),
+  importCar: () => Promise.reject(new CodedError('CONTENT_BAD_CAR', 'Nothing is carried here.')),
 }
 
 export class FakeNode {

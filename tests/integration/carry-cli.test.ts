@@ -44,28 +44,20 @@ beforeEach(async () => {
 })
 afterEach(() => cleanup.run())
 
-/** Nothing is published in these tests. */
-const signsNothing = {
-  publicationOf: () => undefined,
-  refusalOf: () => undefined,
-  publish: () => {
-    throw new Error('nothing is published here')
-  },
-  withdraw: () => {
-    throw new Error('nothing is withdrawn here')
-  },
+function notHere(): never {
+  throw new Error('nothing is published here')
 }
 
 async function start(name: string): Promise<TestNode> {
   const node = await startNode({ name, city: new FakeCity(), cleanup })
-  const { server } = new FakeNode(node.folder, {
-    items: new OwnerDesk({
-      content: node.content,
-      dataFolder: node.folder,
-      refusals: signsNothing,
-    }),
-    carrying: node.content,
-  })
+  const refusals = {
+    publicationOf: () => undefined,
+    refusalOf: () => undefined,
+    publish: notHere,
+    withdraw: notHere,
+  }
+  const items = new OwnerDesk({ content: node.content, refusals, dataFolder: node.folder })
+  const { server } = new FakeNode(node.folder, { items, carrying: node.content })
   await server.start(never)
   cleanup.add(() => server.stop())
   return node

@@ -221,9 +221,10 @@ export class OwnerDesk {
   }
 
   async remove(cid: CID): Promise<OwnedItem | undefined> {
-    const item = await this.#deps.content.remove(cid)
-    if (item === undefined) return undefined
-    return this.#owned(item)
+    // Who published it is known only while it is here.
+    const owned = this.get(cid)
+    const removed = await this.#deps.content.remove(cid)
+    return removed === undefined ? undefined : owned
   }
 
   /** Lets others have it, under the node's signature. @throws CodedError `REFUSALS_…` */
