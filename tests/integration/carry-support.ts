@@ -3,9 +3,17 @@
 import { readFile } from 'node:fs/promises'
 import { CarReader } from '@ipld/car'
 import { encode } from '@ipld/dag-cbor'
+import { decode as decodeNode } from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
 import type { CarReport, Content, Visibility } from '../../src/content/content.ts'
+import { DAG_PB } from '../../src/content/unixfs/unixfs.ts'
 import { inPieces, never, readAll } from './content-support.ts'
+
+/** What a test knows to be there. */
+export function given<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('there is nothing')
+  return value
+}
 
 export interface CarContents {
   roots: CID[]
@@ -74,4 +82,59 @@ export function fates({ roots }: CarReport): string[] {
     if (root.kind === 'incomplete') return `incomplete ${root.cid}: ${root.missingCount}`
     return `${root.kind} ${root.cid}`
   })
+}
+
+/** The blocks of a fixture, as other people's code reads them. */
+export class Fixture {
+  readonly root: CID
+  readonly #bytes: ReadonlyMap<string, Uint8Array>
+
+  constructor(root: CID, blocks: readonly { cid: CID; bytes: Uint8Array }[]) {
+    this.root = root
+    this.#bytes = new Map(blocks.map(({ cid, bytes }) => [cid.toString(), bytes]))
+  }
+
+  bytes(cid: CID): Uint8Array {
+    return this.#bytes.get(cid.toString()) ?? new Uint8Array()
+  }
+
+  links(cid: CID): { cid: CID; name: string }[] {
+    if (cid.code !== DAG_PB) return []
+    return decodeNode(this.bytes(cid)).Links.map(({ Hash, Name = '' }) => ({
+      cid: Hash,
+      name: Name,
+    }))
+  }
+
+  /** Entries of plain folders, each by its name. */
+  way(...path: string[]): CID[] {
+    const way = [this.root]
+    for (const segment of path) {
+      const link = this.links(way.at(-1) ?? this.root).find(({ name }) => name === segment)
+      if (link === undefined) throw new Error(`there is no ${segment}`)
+      way.push(link.cid)
+    }
+    return way
+  }
+
+  /** Depth first, each as often as it occurs. */
+  below(cid: CID): CID[] {
+    return this.links(cid).flatMap((link) => [link.cid, ...this.below(link.cid)])
+  }
+
+  /** Shards on the way to an entry, and the entry; labels have two digits. */
+  wayThroughShards(entry: string, shard = this.root): CID[] | undefined {
+    for (const { cid, name } of this.links(shard)) {
+      if (name.slice(2) === entry) return [cid]
+      const way = name.length === 2 ? this.wayThroughShards(entry, cid) : undefined
+      if (way !== undefined) return [cid, ...way]
+    }
+    return undefined
+  }
+
+  shards(shard = this.root): CID[] {
+    return this.links(shard)
+      .filter(({ name }) => name.length === 2)
+      .flatMap(({ cid }) => [cid, ...this.shards(cid)])
+  }
 }

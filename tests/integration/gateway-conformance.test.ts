@@ -4,11 +4,9 @@
  * Left out is what this node never serves: DAG-CBOR, and items of which blocks are missing.
  */
 import { CarReader } from '@ipld/car'
-import { decode } from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DAG_PB } from '../../src/content/unixfs/unixfs.ts'
-import { contentsOf, fixture, importInto, sectionOf } from './carry-support.ts'
+import { contentsOf, Fixture, fixture, given, importInto, sectionOf } from './carry-support.ts'
 import { Cleanup, FakeCity, inPieces, never, startNode, type TestNode } from './content-support.ts'
 
 const TWO_FILES = 'subdir-with-two-single-block-files'
@@ -20,58 +18,6 @@ const NAMES = [TWO_FILES, MIXED, SHARDED, DUPLICATES, RAW_BLOCK, 'symlink'] as c
 
 const CAR = 'application/vnd.ipld.car'
 const RAW = 'application/vnd.ipld.raw'
-
-/** The blocks of a fixture, as other people's code reads them. */
-class Fixture {
-  readonly root: CID
-  readonly #bytes: ReadonlyMap<string, Uint8Array>
-
-  constructor(root: CID, blocks: readonly { cid: CID; bytes: Uint8Array }[]) {
-    this.root = root
-    this.#bytes = new Map(blocks.map(({ cid, bytes }) => [cid.toString(), bytes]))
-  }
-
-  bytes(cid: CID): Uint8Array {
-    return this.#bytes.get(cid.toString()) ?? new Uint8Array()
-  }
-
-  links(cid: CID): { cid: CID; name: string }[] {
-    if (cid.code !== DAG_PB) return []
-    return decode(this.bytes(cid)).Links.map(({ Hash, Name = '' }) => ({ cid: Hash, name: Name }))
-  }
-
-  /** Entries of plain folders, each by its name. */
-  way(...path: string[]): CID[] {
-    const way = [this.root]
-    for (const segment of path) {
-      const link = this.links(way.at(-1) ?? this.root).find(({ name }) => name === segment)
-      if (link === undefined) throw new Error(`there is no ${segment}`)
-      way.push(link.cid)
-    }
-    return way
-  }
-
-  /** Depth first, each as often as it occurs. */
-  below(cid: CID): CID[] {
-    return this.links(cid).flatMap((link) => [link.cid, ...this.below(link.cid)])
-  }
-
-  /** Shards on the way to an entry, and the entry; labels have two digits. */
-  wayThroughShards(entry: string, shard = this.root): CID[] | undefined {
-    for (const { cid, name } of this.links(shard)) {
-      if (name.slice(2) === entry) return [cid]
-      const way = name.length === 2 ? this.wayThroughShards(entry, cid) : undefined
-      if (way !== undefined) return [cid, ...way]
-    }
-    return undefined
-  }
-
-  shards(shard = this.root): CID[] {
-    return this.links(shard)
-      .filter(({ name }) => name.length === 2)
-      .flatMap(({ cid }) => [cid, ...this.shards(cid)])
-  }
-}
 
 const cleanup = new Cleanup()
 const fixtures = new Map<string, Fixture>()
@@ -137,7 +83,7 @@ describe('CARs on a path', () => {
     await expectCar(
       `/ipfs/${sharded.root}/685.txt`,
       '',
-      texts(sharded.root, entry, sharded.below(entry.at(-1) as CID)),
+      texts(sharded.root, entry, sharded.below(given(entry.at(-1)))),
     )
   })
 
@@ -183,7 +129,7 @@ describe('dag-scope', () => {
       texts(two.way('subdir', 'ascii.txt')),
     )
     const way = mixed.way('subdir', 'multiblock.txt')
-    const file = way.at(-1) as CID
+    const file = given(way.at(-1))
     await expectCar(
       `/ipfs/${mixed.root}/subdir/multiblock.txt`,
       'dag-scope=entity',
@@ -193,7 +139,7 @@ describe('dag-scope', () => {
 
   it('all', async () => {
     const mixed = the(MIXED)
-    const [root, subdir] = mixed.way('subdir') as [CID, CID]
+    const [root, subdir] = [mixed.root, given(mixed.way('subdir').at(-1))]
     await expectCar(
       `/ipfs/${root}/subdir`,
       'dag-scope=all',
@@ -219,7 +165,7 @@ describe('entity-bytes', () => {
     ['5000:6000', 0, 0],
   ])('%s brings the leaves from %i to %i', async (range, from, to) => {
     const mixed = the(MIXED)
-    const file = mixed.way('subdir', 'multiblock.txt').at(-1) as CID
+    const file = given(mixed.way('subdir', 'multiblock.txt').at(-1))
     const leaves = mixed.below(file).slice(from, to)
     for (const scope of ['&dag-scope=entity', '']) {
       await expectCar(`/ipfs/${file}`, `entity-bytes=${range}${scope}`, texts(file, leaves))
@@ -336,7 +282,7 @@ describe('blocks', () => {
 
   it('come whole, or right, to who asks for a part', async () => {
     const raw = the(RAW_BLOCK)
-    const file = raw.way('dir', 'ascii.txt').at(-1) as CID
+    const file = given(raw.way('dir', 'ascii.txt').at(-1))
     for (const range of ['bytes=6-16', 'bytes=0-2,6-16', 'bytes=-5', 'bytes=6-']) {
       const headers = { accept: RAW, range }
       const response = await ask(`/ipfs/${file}`, { headers })

@@ -27,9 +27,6 @@ import {
 
 const HELIA = new URL('../bench/helia/', import.meta.url)
 const isInstalled = existsSync(new URL('node_modules/@helia/unixfs', HELIA))
-if (!isInstalled) {
-  process.stderr.write('SKIPPED: Helia is not installed. cd tests/bench/helia && npm ci\n')
-}
 
 interface HeliaEntry {
   path: string
@@ -108,7 +105,16 @@ function expectSample(found: readonly HeliaEntry[]): void {
   }
 }
 
-describe.skipIf(!isInstalled)('Helia', { timeout: 120_000 }, () => {
+if (!isInstalled) {
+  it('NOT LOOKED AT, since Helia is not installed: cd tests/bench/helia && npm ci', () => {
+    process.stderr.write('Helia is not installed: nothing was compared with it.\n')
+  })
+}
+
+/** Registers the suite where it can run; elsewhere the test above says loudly that it did not. */
+const describeInstalled = isInstalled ? describe : () => {}
+
+describeInstalled('Helia', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     folder = await tempFolder(cleanup)
     node = await startNode({ name: 'ours', city: new FakeCity(), cleanup })

@@ -17,6 +17,16 @@ import { MemoryBlockstore } from 'blockstore-core'
 import { exporter } from 'ipfs-unixfs-exporter'
 import { CID } from 'multiformats/cid'
 
+/** Remembers the whole ids of its blocks, of which a store in memory keeps the hash alone. */
+class NamingBlockstore extends MemoryBlockstore {
+  cids = new Map()
+
+  put(cid, ...rest) {
+    this.cids.set(cid.toString(), cid)
+    return super.put(cid, ...rest)
+  }
+}
+
 const [command, first, second] = process.argv.slice(2)
 const commands = { read, make, get }
 console.log(JSON.stringify(await commands[command](first, second)))
@@ -48,15 +58,15 @@ async function get(url, text) {
 }
 
 async function make(path, profile) {
-  const blockstore = new MemoryBlockstore()
+  const blockstore = new NamingBlockstore()
   const options = profile === undefined ? {} : { profile }
   let root
   const added = unixfs({ blockstore }).addAll(sample(), { ...options, wrapWithDirectory: true })
   for await (const entry of added) root = entry.cid
   const { writer, out } = CarWriter.create([root])
   const written = pipeline(Readable.from(out), createWriteStream(path))
-  for await (const { cid, bytes } of blockstore.getAll()) {
-    await writer.put({ cid, bytes: await joined(bytes) })
+  for (const cid of blockstore.cids.values()) {
+    await writer.put({ cid, bytes: await joined(blockstore.get(cid)) })
   }
   await writer.close()
   await written
