@@ -32,6 +32,8 @@ export class PartialBody {
   #verified: readonly ByteRange[]
   #safe: readonly ByteRange[]
   #isIndexed = false
+  /** Whether nodes were written that may not be safe. */
+  #hasFreshNodes = false
 
   static async open(
     deps: PartialBodyDeps,
@@ -100,6 +102,7 @@ export class PartialBody {
     this.#manifest.write(sectionHead(DAG_PB, digest, bytes.length))
     const offset = this.#manifest.position
     this.#manifest.write(bytes)
+    this.#hasFreshNodes = true
     const volume = this.#volume('manifest', 0)
     this.#onBlock({ volume, digest: copyOf(digest), offset, sizeBytes: bytes.length })
   }
@@ -118,9 +121,12 @@ export class PartialBody {
   async sync(): Promise<void> {
     const verified = this.#verified
     this.#isIndexed = false
+    if (this.#hasFreshNodes) {
+      this.#hasFreshNodes = false
+      await this.#manifest.sync()
+    }
     if (verified === this.#safe) return
     await this.#body.sync()
-    await this.#manifest.sync()
     await this.#deps.bodies.writeHave(this.#cid, verified)
     this.#safe = verified
   }
