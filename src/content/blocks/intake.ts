@@ -232,7 +232,10 @@ export class Intake {
     await partial.close()
     this.#partials.delete(cid)
     await this.#deps.change(async () => {
-      const isKnown = this.#deps.index.volumeNamed('body', cid) !== undefined
+      const { index } = this.#deps
+      // Of a file whose first leaf has not come, the index knows the nodes alone.
+      const kinds = ['body', 'manifest'] as const
+      const isKnown = kinds.some((kind) => index.volumeNamed(kind, cid) !== undefined)
       if (!isKnown) await this.#deps.bodies.remove(cid)
     })
   }
