@@ -75,6 +75,7 @@ import { type ContentMetrics, createContentMetrics } from './metrics.ts'
 import { noteShared, type RefusalDesk, refusesNothing } from './refusing.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
+import type { ContentStatistics } from './statistics.ts'
 import {
   canonicalCid,
   isSupported,
@@ -136,19 +137,6 @@ export interface ItemFetchOptions {
   onProgress?: ProgressListener | undefined
   /** Told how it went, when it went well. */
   onReport?: ((report: FetchReport) => void) | undefined
-}
-
-export interface ContentStatistics extends ItemTotals {
-  addingCount: number
-  fetchingCount: number
-  servingCount: number
-  /** Items that cannot be served because some of their bytes are missing or wrong. */
-  brokenCount: number
-  /** Bytes that the store takes on the disk. */
-  storedBytes: number
-  /** Bytes that were checked for bit rot since the start. */
-  checkedBytes: number
-  badPeers: ReturnType<BadPeers['list']>
 }
 
 /** A repair changes nothing that was said about an item. */

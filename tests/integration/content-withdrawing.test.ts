@@ -189,6 +189,7 @@ describe('a withdrawal', () => {
     await publisher.stop()
     await until(() => keeper.content.get(cid)?.visibility === 'private')
     await watchFor(third, 10 * 60_000)
+    await until(() => third.content.get(cid)?.visibility === 'private')
     for (const node of [keeper, third]) {
       // The copy stays, for its keeper alone.
       expect(node.content.get(cid)).toMatchObject({ visibility: 'private', isWhole: true })
@@ -222,7 +223,7 @@ describe('a withdrawal', () => {
     // And now it passes it on, without ever having had the item.
     await publisher.stop()
     await watchFor(keeper, 10 * 60_000)
-    expect(keeper.content.get(cid)?.visibility).toBe('private')
+    await until(() => keeper.content.get(cid)?.visibility === 'private')
   })
 
   it('that the keeper forges changes nothing', async () => {

@@ -44,7 +44,16 @@ function deskOf({ content, folder: dataFolder }: TestNode): OwnerDesk {
         withdrawal: isWithdrawn ? publication : undefined,
         isShared: true,
       }),
-      refusalOf: () => undefined,
+      refusalOf: () =>
+        isWithdrawn
+          ? {
+              kind: 'withdrawn',
+              status: 410,
+              reason: 'It was withdrawn.',
+              source: PUBLISHER,
+              note: '',
+            }
+          : undefined,
       publish: async (root, title) => {
         isWithdrawn = false
         return { record: { root, by: PUBLISHER, sequence: 1, title }, bytes: publication }
@@ -204,8 +213,13 @@ describe('what is said of an item', () => {
     expect(item.publishedBy).toBeUndefined()
     const published = await desk.publish(item.cid)
     expect(published).toMatchObject({ visibility: 'public', publishedBy: PUBLISHER })
+    expect(published.refused).toBeUndefined()
     const withdrawn = await desk.withdraw(item.cid, { reason: '', mustRemove: false })
-    expect(withdrawn).toMatchObject({ visibility: 'private', isWithdrawn: true })
+    expect(withdrawn).toMatchObject({
+      visibility: 'private',
+      isWithdrawn: true,
+      refused: 'It was withdrawn.',
+    })
     await desk.publish(item.cid)
     expect(await desk.withdraw(item.cid, { reason: '', mustRemove: true })).toBeUndefined()
     expect(desk.list()).toEqual([])
