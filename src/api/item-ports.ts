@@ -121,7 +121,7 @@ export interface ApiItems {
   /** The item as it is now, if it is still here. */
   withdraw(cid: CID, options: { reason: string; mustRemove: boolean }): Promise<ApiItem | undefined>
   /** What was removed, or undefined when the node did not have it. */
-  remove(cid: CID): Promise<ApiItem | undefined>
+  remove(cid: CID, options?: { erases: boolean }): Promise<ApiItem | undefined>
   /** What is at a path of an item that is here. */
   place(cid: CID, path: readonly string[], signal: AbortSignal): Promise<ApiPlace>
   entries(folder: ApiPlace, signal: AbortSignal): AsyncIterable<ApiEntry>

@@ -47,7 +47,7 @@ export function serveRefusals(
     const cid = parseCid(body.cid)
     // The block first: between the two nobody can bring it back.
     const block = await refusals.block(cid, { kind: 'forgotten', reason: '' })
-    const item = await items.remove(cid)
+    const item = await items.remove(cid, { erases: true })
     return { block: blockOf(block), item: item === undefined ? null : itemOf(item) }
   })
   server.serve(endpoints.denylists, async () => ({

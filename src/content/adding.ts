@@ -88,7 +88,7 @@ async function addWith(
   try {
     const onProgress = (receivedBytes: number): void =>
       options.onProgress?.(receivedBytes, undefined)
-    const root = await work(sinkOf(intake, refusals), onProgress)
+    const root = await work(sinkOf(intake, refusals, options.signal), onProgress)
     options.signal.throwIfAborted()
     checkAllowed(refusals, root.cid)
     const item = await store.commit(intake, arrivedFrom(root, name, options))
@@ -119,16 +119,16 @@ async function giveUp(store: BlockStore, intake: Intake, reason: unknown): Promi
 }
 
 /** An import's blocks, one after the other, into the store. */
-function sinkOf(intake: Intake, refusals: RefusalDesk): ImportSink {
+function sinkOf(intake: Intake, refusals: RefusalDesk, signal: AbortSignal): ImportSink {
   return {
     put: async (cid, bytes, reference) => {
       checkBlockAllowed(refusals, cid.multihash.digest)
-      await intake.ready()
+      await intake.ready(reference === undefined ? bytes.length : 0)
       if (reference !== undefined) intake.putReference(cid, bytes.length, reference)
       else intake.put(blockNameOf(cid), bytes)
     },
     openFile: async (reference) => {
-      const file = await intake.openFile(reference)
+      const file = await intake.openFile(reference, signal)
       return {
         ...file,
         finish: (tree) => {

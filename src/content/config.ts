@@ -23,6 +23,17 @@ export const contentConfigSchema = z
         description: 'How much of the disk stays free: what would go below it is refused.',
         unit: 'bytes',
       }),
+    scrub_days: z
+      .int()
+      .min(0)
+      .max(3650)
+      .default(30)
+      .meta({
+        description:
+          'In how many days everything in the store is read once and compared with its hashes, so that ' +
+          'bit rot is found while others still have what was lost. 0 means never.',
+        unit: 'days',
+      }),
     denylists: z
       .array(z.string().startsWith('/'))
       .readonly()

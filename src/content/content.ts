@@ -44,7 +44,7 @@ import {
 import type { DagSource } from './car/car.ts'
 import { type CarReport, exportCar, type ImportOptions, importCar } from './carrying/carrying.ts'
 import { notHere } from './errors.ts'
-import { type EvictionPolicy, longestUnusedFirst, makeRoom } from './evicting.ts'
+import { type EvictionPolicy, longestUnusedFirst, RoomMaker } from './evicting.ts'
 import {
   BadPeers,
   type ContentNetwork,
@@ -66,7 +66,6 @@ import {
   ADDS_MAX,
   HAVE_REPLY_BYTES_MAX,
   HAVE_REQUEST_BYTES_MAX,
-  HEADROOM_BYTES,
   IMPORTS_MAX,
   NOTE_MS,
   WAITING_MAX,
@@ -76,6 +75,7 @@ import { noteShared, type RefusalDesk, refusesNothing } from './refusing.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
 import type { ContentStatistics } from './statistics.ts'
+import { Tender } from './tending.ts'
 import {
   canonicalCid,
   isSupported,
@@ -152,6 +152,8 @@ export class Content implements Service {
   readonly #fetchDeps: FetchDeps
   readonly #fetcher: Fetcher
   readonly #scrubber: Scrubber
+  readonly #room: RoomMaker
+  readonly #tender: Tender
   readonly #badPeers: BadPeers
   readonly #refusals: RefusalDesk
   readonly #addPlaces = new Semaphore({ size: ADDS_MAX, waitingMax: WAITING_MAX })
@@ -164,22 +166,30 @@ export class Content implements Service {
   #addingCount = 0
   #isFull = false
   #isRebuilt = false
-  #makingRoom: Promise<boolean> | undefined
 
   constructor(deps: ContentDeps, options: ContentOptions) {
     const { database, clock, log } = deps
     const disk = deps.disk ?? machineDisk
     this.#deps = deps
     this.#disk = disk
-    const store = new BlockStore({ database, disk, clock, log }, options)
+    const makeRoom = (): Promise<unknown> => this.#makeRoom()
+    const store = new BlockStore({ database, disk, clock, log, makeRoom }, options)
     this.#store = store
+    this.#tender = new Tender({ store, log })
+    this.#room = new RoomMaker({ store, policy: deps.policy ?? longestUnusedFirst, log })
     this.#metrics = createContentMetrics(deps.metrics, () => store.items.totals())
     this.#badPeers = new BadPeers(clock)
     const { refusals = refusesNothing, network, requests } = deps
     this.#refusals = refusals
     const common = { store, metrics: this.#metrics, clock, log, refusals }
     this.#gateway = new Gateway(common)
-    this.#fetchDeps = { ...common, network, requests, badPeers: this.#badPeers }
+    this.#fetchDeps = {
+      ...common,
+      network,
+      requests,
+      badPeers: this.#badPeers,
+      makeRoom: (neededBytes) => this.#makeRoom(neededBytes),
+    }
     this.#fetcher = new Fetcher({
       ...this.#fetchDeps,
       onFailure: (thrown) => this.#noteFull(thrown),
@@ -210,7 +220,7 @@ export class Content implements Service {
     this.#notes = repeat(
       clock,
       () => NOTE_MS,
-      () => this.#store.note(),
+      () => void this.#run(this.#tender.tick()),
     )
     this.#scrubber.start()
   }
@@ -282,11 +292,14 @@ export class Content implements Service {
     )
   }
 
-  /** What was removed, or undefined when it was not here. */
-  async remove(cid: CID): Promise<Item | undefined> {
+  /**
+   * What was removed, or undefined when it was not here.
+   * @param options.erases its bytes are not to stay on the disk among those of others.
+   */
+  async remove(cid: CID, options?: { erases: boolean }): Promise<Item | undefined> {
     const item = this.#find(cid)
     if (item === undefined) return undefined
-    const removed = await this.#run(this.#store.remove(item.cid))
+    const removed = await this.#run(this.#store.remove(item.cid, options))
     await this.#refusals.itemRemoved(item.cid)
     this.#isFull = false
     return removed
@@ -404,7 +417,7 @@ export class Content implements Service {
     const signal = AbortSignal.any([outer, this.#stopping.signal])
     const leave = await enter(places, 'additions', signal)
     try {
-      await this.#makeRoom(HEADROOM_BYTES)
+      await this.#makeRoom()
       const result = await this.#run(work(signal))
       this.#isFull = false
       return result
@@ -424,7 +437,7 @@ export class Content implements Service {
     const held = this.#find(cid)
     let item = held
     if (held?.isWhole !== true) {
-      await this.#makeRoom(HEADROOM_BYTES)
+      await this.#makeRoom()
       const wishes = { isPublic: visibility === 'public', isKept }
       const landed = await this.#fetcher.fetch(cid, passenger, wishes)
       this.#isFull = false
@@ -454,17 +467,9 @@ export class Content implements Service {
     await this.#fetcher.fetch(cid, passenger, NO_WISHES)
   }
 
-  /** Removes what may go when space is short. One at a time; many wait for the same. */
-  #makeRoom(neededBytes: number): Promise<boolean> {
-    const deps = {
-      store: this.#store,
-      policy: this.#deps.policy ?? longestUnusedFirst,
-      log: this.#deps.log,
-    }
-    this.#makingRoom ??= makeRoom(deps, neededBytes, () => false).finally(() => {
-      this.#makingRoom = undefined
-    })
-    return this.#makingRoom
+  /** Removes what may go when space is short. */
+  #makeRoom(neededBytes = this.#store.space.headroomBytes): Promise<boolean> {
+    return this.#run(this.#room.makeRoom(neededBytes))
   }
 
   #noteFull(thrown: unknown): void {

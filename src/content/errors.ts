@@ -114,3 +114,8 @@ export function diskError(thrown: unknown): unknown {
   }
   return thrown
 }
+
+/** Whether bytes could not be read because they are not there any more, or not the same. */
+export function isLoss(code: string | undefined): boolean {
+  return code === 'CONTENT_DAMAGED' || code === 'CONTENT_CHANGED'
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * Making room: what was fetched and nobody asked to keep goes, when the store or the disk is nearly
- * full. What the owner added, or said to keep, never does.
+ * Making room: what never arrived whole goes first, then what was fetched and nobody asked to keep,
+ * when the store or the disk is nearly full. What the owner added, or said to keep, never does.
  */
 import type { Logger } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
@@ -22,20 +22,43 @@ export interface EvictingDeps {
 }
 
 /**
- * Removes items until `neededBytes` fit, or nothing is left that may go.
- * @param spare items that somebody is about to use.
+ * Removes items until `neededBytes` fit, or nothing is left that may go; not those that somebody is
+ * bringing at this moment.
  * @returns whether there is room now.
  */
 export async function makeRoom(
   { store, policy, log }: EvictingDeps,
   neededBytes: number,
-  spare: (item: StoredItem) => boolean,
 ): Promise<boolean> {
-  for (const item of policy.order(store.items.evictable())) {
+  // Nearly always: then nobody has to be looked up.
+  if (await store.space.fits(neededBytes)) return true
+  for (const sequence of store.idleArrivals()) {
+    await store.forgetArrival(sequence)
     if (await store.space.fits(neededBytes)) return true
-    if (spare(item)) continue
+  }
+  for (const item of policy.order(store.items.evictable())) {
+    if (store.isArriving(item)) continue
     log.info('removing an item to make room', { cid: item.cid.toString(), bytes: item.sizeBytes })
     await store.remove(item.cid)
+    if (await store.space.fits(neededBytes)) return true
   }
-  return store.space.fits(neededBytes)
+  return false
+}
+
+/** One at a time: two at once would both remove what is enough for both. */
+export class RoomMaker {
+  readonly #deps: EvictingDeps
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(deps: EvictingDeps) {
+    this.#deps = deps
+  }
+
+  /** @returns whether there is room now. */
+  makeRoom(neededBytes: number): Promise<boolean> {
+    const making = this.#last.then(() => makeRoom(this.#deps, neededBytes))
+    // Whoever asked hears of a failure; the next one tries for itself.
+    this.#last = making.catch(() => {})
+    return making
+  }
 }

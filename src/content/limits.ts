@@ -177,8 +177,14 @@ export const SCRUB_BLOCKS = 64
 /** How often it is written down what was used and how far the checking is, in ms: spares the card. */
 export const NOTE_MS = 10 * 60_000
 
+/** Items that did not arrive whole and are kept for another try; beyond it the oldest go. */
+export const IDLE_ARRIVALS_MAX = 64
+
 /** Bytes that are kept free for what arrives at this moment, when others make room. */
 export const HEADROOM_BYTES = 64 * MEBIBYTE
+
+/** At most this part of a store with a limit is kept free so: a small one is for keeping things. */
+export const HEADROOM_PARTS = 16
 
 /** Damaged items that are named in a health condition. */
 export const NAMED_ITEMS_MAX = 5

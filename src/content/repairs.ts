@@ -2,6 +2,7 @@
 /** Damaged items are fetched anew from whoever has them; who has not is asked again in an hour. */
 import type { CID } from 'multiformats/cid'
 import { asError, type Clock, type Logger } from '../base/base.ts'
+import type { Item } from './item.ts'
 import { REPAIR_RETRY_MS } from './limits.ts'
 
 export interface RepairsDeps {
@@ -21,8 +22,11 @@ export class Repairs {
   }
 
   /** Returns at once. */
-  repairSoon(items: readonly { cid: CID }[]): void {
-    for (const { cid } of items) this.#repair(cid)
+  repairSoon(items: readonly Pick<Item, 'cid' | 'visibility' | 'origin'>[]): void {
+    for (const { cid, visibility, origin } of items) {
+      // To ask for it would tell all peers of what the owner has told nobody.
+      if (visibility === 'public' || origin === 'fetched') this.#repair(cid)
+    }
   }
 
   #repair(cid: CID): void {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { asError, type Clock, errorCode, type Logger, repeat, type Timer } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
+import { isLoss } from './errors.ts'
 import { SCRUB_BLOCKS, SCRUB_BYTES_PER_TICK_MAX, SCRUB_TICK_MS } from './limits.ts'
 import { isSameDigest } from './unixfs/unixfs.ts'
 
@@ -22,6 +23,8 @@ export interface ScrubberOptions {
   days: number
 }
 
+type Block = ReturnType<BlockStore['nextToScrub']>[number]
+
 const DAY_MS = 24 * 3600_000
 
 export class Scrubber {
@@ -30,6 +33,8 @@ export class Scrubber {
   #timer: Timer | undefined
   #running: Promise<void> | undefined
   #isStopping = false
+  /** Could not be read: its place on the disk may be broken, or all of the disk. */
+  #unreadable: Block | undefined
   checkedBytes = 0
   damagedBlocksCount = 0
 
@@ -68,6 +73,7 @@ export class Scrubber {
           if (left <= 0 || this.#isStopping) break
           await this.#check(block)
           store.scrubbed(block)
+          await this.#checkUnreadable()
           left -= Math.max(1, block.sizeBytes)
         }
       }
@@ -76,7 +82,17 @@ export class Scrubber {
     }
   }
 
-  async #check(block: ReturnType<BlockStore['nextToScrub']>[number]): Promise<void> {
+  /**
+   * A disk that fails altogether says nothing about one block; one that reads the next block and then
+   * not this one again does.
+   */
+  async #checkUnreadable(): Promise<void> {
+    const block = this.#unreadable
+    this.#unreadable = undefined
+    if (block !== undefined) await this.#check(block, { isSecond: true })
+  }
+
+  async #check(block: Block, { isSecond = false } = {}): Promise<void> {
     const { store, log } = this.#deps
     const buffer = Buffer.allocUnsafe(block.sizeBytes)
     this.checkedBytes += block.sizeBytes
@@ -87,9 +103,11 @@ export class Scrubber {
       if (isSameDigest(digest, block.digest)) return
       damaged = store.drop(block)
     } catch (thrown) {
-      const code = errorCode(thrown)
-      // A disk that fails altogether says nothing about this one block.
-      if (code !== 'CONTENT_DAMAGED' && code !== 'CONTENT_CHANGED') throw thrown
+      if (!isLoss(errorCode(thrown)) && !isSecond) {
+        this.#unreadable = block
+        store.scrubbed(block)
+        throw thrown
+      }
       damaged = store.drop(block)
     }
     this.damagedBlocksCount += 1

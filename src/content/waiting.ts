@@ -20,6 +20,11 @@ export async function enter(
   return release
 }
 
+/** Lets others go first, in the midst of long work. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** What `promise` brings, unless `signal` aborts first. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {

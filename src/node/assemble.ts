@@ -91,6 +91,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       folder: join(dataFolder, 'content'),
       storeBytesMax: config.content.store_bytes_max,
       freeBytesMin: config.content.free_bytes_min,
+      scrubDays: config.content.scrub_days,
     },
   )
   const watch = new WithdrawalWatch({

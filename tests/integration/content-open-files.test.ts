@@ -3,7 +3,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { OPEN_BODIES_MAX } from '../../src/content/blocks/limits.ts'
+import { OPEN_PARTIALS_MAX } from '../../src/content/blocks/limits.ts'
 import { eachOf, fileEntry } from '../unit/content-folder-support.ts'
 import { exportFrom } from './carry-support.ts'
 import {
@@ -47,7 +47,7 @@ function openIn(folder: string): number {
 }
 
 /** A body and its manifest each; one more may be opened before others are closed. */
-const HANDLES_MAX = 2 * (OPEN_BODIES_MAX + 2)
+const HANDLES_MAX = 2 * (OPEN_PARTIALS_MAX + 2)
 
 it('when it is fetched', async () => {
   const to = await startNode({ name: 'fetching', city, cleanup })

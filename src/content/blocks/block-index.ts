@@ -1,60 +1,23 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The tables that say where each block lies and which items it belongs to. */
-import type { Database, Statement } from '../../store/store.ts'
-import type { FileReference } from '../unixfs/unixfs.ts'
-import { SLICE_ROWS } from './limits.ts'
+import type { Statement } from '../../store/store.ts'
+import {
+  isStored,
+  keyOfDigest,
+  type NewBlock,
+  type Place,
+  type PlaceRow,
+  placeFrom,
+  type Volume,
+  type VolumeKind,
+  type VolumeRow,
+  volumeFrom,
+} from './index-rows.ts'
+import { BLOCK_BYTES_MAX, SLICE_ROWS } from './limits.ts'
 import type { PackPosition } from './packs.ts'
+import type { IndexDatabase } from './statements.ts'
 
-/** The slice of the store that the index uses. */
-export type IndexDatabase = Pick<Database, 'prepare' | 'transaction'>
-
-export type VolumeKind = 'pack' | 'body' | 'manifest' | 'reference'
-
-export interface Volume {
-  volume: number
-  kind: VolumeKind
-  name: string
-  sizeBytes: number
-  reference: FileReference | undefined
-}
-
-/** Where a block lies. */
-export interface Place {
-  /** Of the row; one block may have several. */
-  block: number
-  volume: number
-  offset: number
-  sizeBytes: number
-}
-
-export interface NewBlock {
-  digest: Uint8Array
-  offset: number
-  sizeBytes: number
-}
-
-interface VolumeRow {
-  volume: number
-  kind: VolumeKind
-  name: string
-  size_bytes: number
-  path: string | null
-  modified_at_ms: number | null
-}
-
-interface PlaceRow {
-  block: number
-  volume: number
-  offset_bytes: number
-  size_bytes: number
-}
-
-const KEY_BYTES = 6
-
-/** The first 48 bits of a digest. */
-function keyOfDigest(digest: Uint8Array): number {
-  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).readUIntBE(0, KEY_BYTES)
-}
+export type { NewBlock, Place, Volume, VolumeKind } from './index-rows.ts'
 
 export class BlockIndex {
   readonly #database: IndexDatabase
@@ -106,6 +69,11 @@ export class BlockIndex {
     return this.#database.transaction(work)
   }
 
+  /** What was told before survives a power cut when this returns. */
+  makeSafe(): void {
+    this.#database.checkpoint()
+  }
+
   placeOf(digest: Uint8Array): Place | undefined {
     const row = this.#place.get(keyOfDigest(digest), digest)
     return row === undefined ? undefined : placeFrom(row)
@@ -114,6 +82,29 @@ export class BlockIndex {
   /** Where the block lies in one volume. */
   placeIn(volume: number, digest: Uint8Array): Place | undefined {
     const row = this.#placeIn.get(keyOfDigest(digest), digest, volume)
+    return row === undefined ? undefined : placeFrom(row)
+  }
+
+  /** Where a block lies by now; undefined when it is nowhere any more. */
+  placeAt(block: number): Place | undefined {
+    const row = this.#database
+      .prepare<PlaceRow, [number]>(
+        'SELECT block, volume, offset_bytes, size_bytes FROM content_blocks WHERE block = ?',
+      )
+      .get(block)
+    return row === undefined ? undefined : placeFrom(row)
+  }
+
+  /** Where a block lies that belongs to one item. */
+  placeFor(item: number, digest: Uint8Array): Place | undefined {
+    const row = this.#database
+      .prepare<PlaceRow, [number, Uint8Array, number]>(
+        `SELECT block, volume, offset_bytes, size_bytes FROM content_blocks b
+         WHERE digest_key = ? AND digest = ? AND EXISTS
+           (SELECT 1 FROM content_members m WHERE m.item = ? AND m.block = b.block)
+         LIMIT 1`,
+      )
+      .get(keyOfDigest(digest), digest, item)
     return row === undefined ? undefined : placeFrom(row)
   }
 
@@ -136,6 +127,14 @@ export class BlockIndex {
       sizeBytes,
     )
     return Number(lastInsertRowid)
+  }
+
+  /** Has a block in a volume where it lies by now. @returns its row */
+  putBlock(volume: number, block: NewBlock): number {
+    const known = this.placeIn(volume, block.digest)
+    if (known === undefined) return this.insertBlock(volume, block)
+    if (known.offset !== block.offset) this.moveBlock(known.block, volume, block.offset)
+    return known.block
   }
 
   removeBlock(block: number): void {
@@ -174,37 +173,35 @@ export class BlockIndex {
 
   /**
    * Removes some of an item's blocks from it; those in packs that no other item has are forgotten.
-   * @returns in which volumes they lie; empty at the end
+   * @returns in which volumes they lie; undefined when it had none left
    */
-  removeSomeMembers(item: number): number[] {
+  removeSomeMembers(item: number): number[] | undefined {
     return this.transaction(() => {
-      const slice = this.#database
-        .prepare<{ first: number | null; last: number | null }, [number, number]>(
-          `SELECT min(block) AS first, max(block) AS last FROM
-             (SELECT block FROM content_members WHERE item = ? ORDER BY block LIMIT ?)`,
+      const rows = this.#database
+        .prepare<{ block: number; volume: number | null }, [number, number]>(
+          `SELECT m.block, volume FROM content_members m LEFT JOIN content_blocks USING (block)
+           WHERE item = ? ORDER BY m.block LIMIT ?`,
         )
-        .get(item, SLICE_ROWS)
-      if (slice === undefined || slice.first === null || slice.last === null) return []
-      const { first, last } = slice
-      const volumes = this.#database
-        .prepare<{ volume: number }, [number, number, number]>(
-          `SELECT DISTINCT volume FROM content_blocks JOIN content_members USING (block)
-           WHERE item = ? AND block BETWEEN ? AND ?`,
-        )
-        .all(item, first, last)
-      this.#database
-        .prepare<never, [number, number, number]>(
-          'DELETE FROM content_members WHERE item = ? AND block BETWEEN ? AND ?',
-        )
-        .run(item, first, last)
+        .all(item, SLICE_ROWS)
+      const last = rows.at(-1)
+      if (last === undefined) return undefined
       this.#database
         .prepare<never, [number, number]>(
-          `DELETE FROM content_blocks AS b WHERE block BETWEEN ? AND ?
-             AND volume IN (SELECT volume FROM content_volumes WHERE kind = 'pack')
-             AND NOT EXISTS (SELECT 1 FROM content_members m WHERE m.block = b.block)`,
+          'DELETE FROM content_members WHERE item = ? AND block <= ?',
         )
-        .run(first, last)
-      return volumes.map(({ volume }) => volume)
+        .run(item, last.block)
+      // By name: between the first and the last lie the blocks of others, perhaps millions.
+      const remove = this.#database.prepare<never, [number]>(
+        `DELETE FROM content_blocks AS b WHERE block = ?
+           AND NOT EXISTS (SELECT 1 FROM content_members m WHERE m.block = b.block)`,
+      )
+      const touched = new Set<number>()
+      for (const { block, volume } of rows) {
+        if (volume === null) continue
+        touched.add(volume)
+        if (this.volume(volume)?.kind === 'pack') remove.run(block)
+      }
+      return [...touched]
     })
   }
 
@@ -212,8 +209,15 @@ export class BlockIndex {
   itemsGone(): number[] {
     return this.#database
       .prepare<{ item: number }>(
-        `SELECT DISTINCT item FROM content_members
-         WHERE item NOT IN (SELECT sequence FROM content_items)`,
+        // From one item to the next, by the index: its members are not looked at.
+        `WITH RECURSIVE items (item) AS (
+           SELECT min(item) FROM content_members
+           UNION ALL
+           SELECT (SELECT min(m.item) FROM content_members m WHERE m.item > items.item)
+           FROM items WHERE item IS NOT NULL
+         )
+         SELECT item FROM items WHERE item IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM content_items WHERE sequence = item)`,
       )
       .all()
       .map(({ item }) => item)
@@ -253,7 +257,12 @@ export class BlockIndex {
   openVolume(wanted: Omit<Volume, 'volume'>): Volume {
     const { kind, name, sizeBytes, reference } = wanted
     const known = this.volumeNamed(kind, name)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      const isAsKnown =
+        reference === undefined ||
+        (known.sizeBytes === sizeBytes && known.reference?.modifiedAtMs === reference.modifiedAtMs)
+      return isAsKnown ? known : this.#referAnew({ ...wanted, volume: known.volume })
+    }
     const { lastInsertRowid } = this.#database
       .prepare<never, [string, string, number, string | null, number | null]>(
         `INSERT INTO content_volumes (kind, name, size_bytes, path, modified_at_ms)
@@ -262,6 +271,16 @@ export class BlockIndex {
       .run(kind, name, sizeBytes, reference?.path ?? null, reference?.modifiedAtMs ?? null)
     if (isStored(kind)) this.#storedBytes += sizeBytes
     return this.#remember({ ...wanted, volume: Number(lastInsertRowid) })
+  }
+
+  /** How many volumes there are of a kind. */
+  volumesCount(kind: VolumeKind): number {
+    const row = this.#database
+      .prepare<{ count: number }, [string]>(
+        'SELECT count(*) AS count FROM content_volumes WHERE kind = ?',
+      )
+      .get(kind)
+    return row?.count ?? 0
   }
 
   /** All volumes of a kind. */
@@ -310,11 +329,12 @@ export class BlockIndex {
   /** Blocks of a volume that reach beyond the end of its file. */
   blocksBeyond(volume: number, sizeBytes: number): Place[] {
     return this.#database
-      .prepare<PlaceRow, [number, number]>(
+      .prepare<PlaceRow, [number, number, number]>(
+        // The first of the two bounds is what the index is searched by.
         `SELECT block, volume, offset_bytes, size_bytes FROM content_blocks
-         WHERE volume = ? AND offset_bytes + size_bytes > ?`,
+         WHERE volume = ? AND offset_bytes > ? AND offset_bytes + size_bytes > ?`,
       )
-      .all(volume, sizeBytes)
+      .all(volume, sizeBytes - BLOCK_BYTES_MAX - 1, sizeBytes)
       .map(placeFrom)
   }
 
@@ -409,32 +429,18 @@ export class BlockIndex {
       .run(pack, offset, revision)
   }
 
+  /** The owner's file was written to since, and has been read again. */
+  #referAnew(volume: Volume): Volume {
+    this.#database
+      .prepare<never, [number, number | null, number]>(
+        'UPDATE content_volumes SET size_bytes = ?, modified_at_ms = ? WHERE volume = ?',
+      )
+      .run(volume.sizeBytes, volume.reference?.modifiedAtMs ?? null, volume.volume)
+    return this.#remember(volume)
+  }
+
   #remember(volume: Volume): Volume {
     this.#volumes.set(volume.volume, volume)
     return volume
-  }
-}
-
-function isStored(kind: VolumeKind): boolean {
-  return kind === 'body' || kind === 'manifest'
-}
-
-function placeFrom(row: PlaceRow): Place {
-  return {
-    block: row.block,
-    volume: row.volume,
-    offset: row.offset_bytes,
-    sizeBytes: row.size_bytes,
-  }
-}
-
-function volumeFrom(row: VolumeRow): Volume {
-  const { path, modified_at_ms: modifiedAtMs, size_bytes: sizeBytes } = row
-  return {
-    volume: row.volume,
-    kind: row.kind,
-    name: row.name,
-    sizeBytes,
-    reference: path === null ? undefined : { path, sizeBytes, modifiedAtMs: modifiedAtMs ?? 0 },
   }
 }

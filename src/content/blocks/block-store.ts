@@ -11,20 +11,31 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { asError, type Clock, errorCode, type Logger, Semaphore } from '../../base/base.ts'
-import { damaged, notHere } from '../errors.ts'
-import type { Item, ItemTexts, Shape, Visibility } from '../item.ts'
+import type { DagSource } from '../car/car.ts'
+import { damaged, isLoss, notHere } from '../errors.ts'
 import { type BlockName, isSameDigest } from '../unixfs/unixfs.ts'
-import { BlockIndex, type IndexDatabase, type Place, type Volume } from './block-index.ts'
+import { BlockIndex, type Place, type Volume } from './block-index.ts'
 import { Bodies } from './bodies.ts'
-import { Catalogue, type StoredItem, textsOf } from './catalogue.ts'
+import { BodyClaims } from './body-claims.ts'
+import { Catalogue, type StoredItem } from './catalogue.ts'
 import { CheckedBlocks } from './checked-blocks.ts'
 import { Collector } from './collecting.ts'
 import type { Disk } from './disk.ts'
+import { removedMeanwhile } from './errors.ts'
 import { Intake } from './intake.ts'
-import { type PackPosition, Packs } from './packs.ts'
-import type { ItemRecord } from './records.ts'
+import { Intakes } from './intakes.ts'
+import {
+  type Arrived,
+  type ItemChanges,
+  isSaid,
+  recordFrom,
+  recordOfArrival,
+} from './item-records.ts'
+import { OrderlyEnd } from './orderly-end.ts'
+import { Packs } from './packs.ts'
 import { type RecoveryReport, recover } from './recovery.ts'
 import { Space } from './space.ts'
+import { type IndexDatabase, keepingStatements } from './statements.ts'
 import { Volumes } from './volumes.ts'
 
 export interface BlockStoreDeps {
@@ -32,6 +43,8 @@ export interface BlockStoreDeps {
   disk: Disk
   clock: Clock
   log: Logger
+  /** Has items removed that may go, so that more can come. */
+  makeRoom?: () => Promise<unknown>
 }
 
 export interface BlockStoreOptions {
@@ -42,26 +55,6 @@ export interface BlockStoreOptions {
   /** How many bytes of the disk stay free. */
   freeBytesMin: number
 }
-
-/** What is known of an item when all of it has arrived. */
-export interface Arrived extends Partial<ItemTexts> {
-  root: CID
-  shape: Shape
-  /** Empty for none. */
-  name: string
-  kind: string
-  visibility: Visibility
-  origin: 'added' | 'fetched'
-  isKept?: boolean
-  sizeBytes: number
-  carBodyBytes: number
-  publication?: Uint8Array | undefined
-}
-
-/** What may be said anew about an item that is here. */
-export type ItemChanges = Partial<
-  ItemTexts & Pick<Item, 'visibility' | 'isKept' | 'publication' | 'name' | 'origin'>
->
 
 /** For an intake that brings a record and no blocks. */
 const NO_ITEM = 0
@@ -75,7 +68,9 @@ export class BlockStore {
   readonly #bodies: Bodies
   readonly #volumes: Volumes
   readonly #collector: Collector
-  readonly #intakes = new Set<Intake>()
+  readonly #intakes = new Intakes()
+  readonly #claims = new BodyClaims()
+  readonly #orderlyEnd: OrderlyEnd
   readonly #checked = new CheckedBlocks()
   /** One change of files and rows at a time: a removal must not meet an arrival halfway. */
   readonly #changes = new Semaphore({ size: 1, waitingMax: Number.MAX_SAFE_INTEGER })
@@ -85,7 +80,8 @@ export class BlockStore {
   #lastScrubbed = 0
 
   constructor(deps: BlockStoreDeps, options: BlockStoreOptions) {
-    const { disk, database } = deps
+    const { disk } = deps
+    const database = keepingStatements(deps.database)
     const { folder } = options
     this.#deps = deps
     this.items = new Catalogue(database)
@@ -105,20 +101,23 @@ export class BlockStore {
       packs: this.#packs,
       bodies: this.#bodies,
       volumes: this.#volumes,
-      flushShares: () => this.#flushShares(),
-      isWriting: (cid) => this.#isWriting(cid),
-      isUnindexed: (pack) => this.#isUnindexed(pack),
+      flushShares: () => this.#intakes.flushShares(),
+      isWriting: (cid) => this.#claims.isClaimed(cid),
+      isUnindexed: (pack) => this.#intakes.isUnindexed(pack),
+      onLost: (item) => this.#intakes.lose(item),
     })
+    this.#orderlyEnd = new OrderlyEnd({ disk }, { folder })
   }
 
   /** Bytes that the store takes, less those that are being written now. */
   get storedBytes(): number {
-    return this.#index.storedBytes + this.#packs.closedBytes
+    return this.#index.storedBytes + this.#packs.closedBytes + this.#packs.unwrittenBytes
   }
 
   /** Makes the index say what is on the disk. To be called once, before anything else. */
   async open(signal: AbortSignal): Promise<RecoveryReport> {
     await this.#bodies.open()
+    const isOrderly = await this.#orderlyEnd.take(this.#index.position())
     await this.#packs.open()
     const report = await recover(
       {
@@ -132,6 +131,7 @@ export class BlockStore {
         blocks: this,
         letGo: (item) => this.#collector.letGo(item),
         drop: (place) => void this.drop(place),
+        isOrderly,
       },
       signal,
     )
@@ -155,11 +155,14 @@ export class BlockStore {
   }
 
   async close(): Promise<void> {
-    for (const intake of [...this.#intakes]) await this.end(intake)
+    for (const intake of this.#intakes.all()) await this.end(intake)
     await this.#saying
-    this.note()
     this.#volumes.close()
     await this.#packs.close()
+    this.note()
+    // What the index says reaches the disk first: only then is there nothing to look for.
+    this.#index.makeSafe()
+    await this.#orderlyEnd.note(this.#index.position())
   }
 
   /**
@@ -175,6 +178,25 @@ export class BlockStore {
     return item === undefined || found === undefined ? undefined : { item, place: found.place }
   }
 
+  /**
+   * One item and nothing else: whatever its links may name that is in other items, private ones among
+   * them, is not there.
+   */
+  within({ sequence }: Pick<StoredItem, 'sequence'>): DagSource<Place> {
+    const find = ({ digest }: BlockName): Place | undefined => {
+      return this.#index.placeFor(sequence, digest)
+    }
+    return {
+      blocks: { read: (name) => this.#readFrom(() => find(name), name.digest) },
+      index: {
+        find: (name) => {
+          const place = find(name)
+          return place === undefined ? undefined : { sizeBytes: place.sizeBytes, place }
+        },
+      },
+    }
+  }
+
   /** Where a block lies, whoever may have it. */
   placeOf(digest: Uint8Array): Place | undefined {
     return this.#index.placeOf(digest)
@@ -182,12 +204,27 @@ export class BlockStore {
 
   /** A block, checked against its hash. @throws as {@link readInto} */
   async read({ digest }: Pick<BlockName, 'digest'>): Promise<Uint8Array | undefined> {
-    const place = this.#index.placeOf(digest)
-    if (place === undefined) return undefined
-    const bytes = Buffer.allocUnsafe(place.sizeBytes)
-    await this.readInto(bytes, place)
-    this.check(place, digest, createHash('sha256').update(bytes).digest())
-    return bytes
+    return this.#readFrom(() => this.#index.placeOf(digest), digest)
+  }
+
+  async #readFrom(
+    find: () => Place | undefined,
+    digest: Uint8Array,
+  ): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const place = find()
+      if (place === undefined) return undefined
+      const bytes = Buffer.allocUnsafe(place.sizeBytes)
+      try {
+        await this.readInto(bytes, place)
+      } catch (thrown) {
+        // It was moved out of a pack that is gone now: there it is read again.
+        if (isLoss(errorCode(thrown)) && find()?.volume !== place.volume) continue
+        throw thrown
+      }
+      this.check(place, digest, createHash('sha256').update(bytes).digest())
+      return bytes
+    }
   }
 
   /**
@@ -239,7 +276,7 @@ export class BlockStore {
     this.#lastScrubbed = block
   }
 
-  /** Where the bytes of a large file lie, or would. */
+  /** Where a large file lies, or would. */
   pathOfBody(cid: string): string {
     return this.#bodies.pathOf('body', cid)
   }
@@ -252,7 +289,9 @@ export class BlockStore {
 
   /** The block is missing or wrong: it is served no more, and its items are not whole. */
   drop(place: Place): readonly StoredItem[] {
-    this.#flushShares()
+    // Somebody may have looked it up before it was moved: where it lies now it may be right.
+    if (this.#index.placeAt(place.block)?.volume !== place.volume) return []
+    this.#intakes.flushShares()
     const concerned = this.#collector.drop(place)
     for (const item of concerned) {
       this.#deps.log.error('an item is damaged', { cid: item.cid.toString(), name: item.name })
@@ -274,13 +313,19 @@ export class BlockStore {
    */
   async commit(intake: Intake, arrived: Arrived): Promise<StoredItem> {
     return this.change(async () => {
+      if (this.items.stateOf(intake.item) === undefined) throw removedMeanwhile()
+      if (intake.hasLost) throw damaged()
       const known = this.items.get(arrived.root)
-      const record = this.#recordOf(arrived, known)
+      const nowMs = Math.round(this.#deps.clock.wallMs())
+      const revision = this.#nextRevision()
+      const record = recordOfArrival(arrived, known, { revision, nowMs })
       await this.#packs.ready()
       const isNews = known === undefined || !isSaid(record, known)
       if (isNews) intake.record(record)
       const sequence = known?.sequence ?? intake.item
       await intake.checkpoint(() => {
+        // Until this very moment: what the disk takes back now makes it an item that is damaged.
+        if (intake.hasLost) throw damaged()
         if (sequence !== intake.item) {
           this.#index.moveMembers(intake.item, sequence)
           this.items.remove(intake.item)
@@ -296,16 +341,61 @@ export class BlockStore {
     if (!this.#intakes.has(intake)) return
     await intake.close()
     this.#intakes.delete(intake)
+    if (intake.item === NO_ITEM) return
+    const isGone = this.items.stateOf(intake.item) === undefined
+    if (!isGone && intake.claimed.size === 0) return
+    await this.change(async () => {
+      if (isGone) await this.#collector.letGo(intake.item)
+      await this.#collector.removeUseless(intake.claimed)
+    })
   }
 
   /** Lets go what an intake has brought, if it did not become an item. */
   async abandon(intake: Intake): Promise<void> {
     await this.end(intake)
-    if (this.items.at(intake.item)?.state !== 'arriving') return
-    await this.change(async () => {
-      this.items.remove(intake.item)
-      await this.#collector.letGo(intake.item)
+    await this.forgetArrival(intake.item)
+  }
+
+  /** What began to arrive and is nobody's work now, oldest first. */
+  idleArrivals(): number[] {
+    const busy = this.#intakes.items()
+    return this.items
+      .arriving()
+      .map(({ sequence }) => sequence)
+      .filter((sequence) => !busy.has(sequence))
+  }
+
+  /** Whether blocks of an item are on their way. */
+  isArriving({ sequence }: Pick<StoredItem, 'sequence'>): boolean {
+    return this.#intakes.items().has(sequence)
+  }
+
+  /** Lets go what is kept for another try, unless somebody tries. */
+  async forgetArrival(sequence: number): Promise<void> {
+    const touched = await this.change(async () => {
+      const isArriving = this.items.stateOf(sequence) === 'arriving'
+      if (!isArriving || this.isArriving({ sequence })) return []
+      this.items.remove(sequence)
+      return this.#collector.letGo(sequence)
     })
+    await this.compact(touched)
+  }
+
+  /** The packs, oldest first. */
+  packs(): number[] {
+    return this.#packs.numbers()
+  }
+
+  /** One pack after the other, so that nobody waits for more than one. Never rejects. */
+  async compact(packs: readonly number[], { erases = false } = {}): Promise<void> {
+    for (const pack of packs) {
+      try {
+        await this.change(() => this.#collector.compact(pack, { erases }))
+      } catch (thrown) {
+        // What was let go is gone; only the room that it took is not free yet.
+        this.#deps.log.warn('a pack was not compacted', { pack, error: asError(thrown) })
+      }
+    }
   }
 
   /** Says something new about an item. @throws CodedError `CONTENT_NOT_HERE` */
@@ -313,22 +403,27 @@ export class BlockStore {
     return this.change(async () => {
       const item = this.items.get(cid)
       if (item === undefined || item.state === 'arriving') throw notHere(cid)
-      const record = this.#recordFrom({ ...item, ...changes })
+      const record = recordFrom({ ...item, ...changes }, this.#nextRevision())
       await this.#note(record, () => this.items.apply(item.sequence, record, item.state))
       return this.#itemAt(item.sequence, cid)
     })
   }
 
-  /** Removes an item for good. What other items need of it stays. */
-  remove(cid: CID): Promise<StoredItem | undefined> {
-    return this.change(async () => {
-      const item = this.items.get(cid)
-      if (item === undefined) return undefined
+  /**
+   * Removes an item for good. What other items need of it stays.
+   * @param options.erases also from packs that are mostly of use: its bytes are not to stay on the
+   *   disk. Those in a pack to which somebody else is writing stay until that is compacted.
+   */
+  async remove(cid: CID, { erases = false } = {}): Promise<StoredItem | undefined> {
+    const [item, touched] = await this.change(async () => {
+      const known = this.items.get(cid)
+      if (known === undefined) return [undefined, []] as const
       const record = { record: 'gone', revision: this.#nextRevision(), root: cid } as const
-      await this.#note(record, () => this.items.remove(item.sequence))
-      await this.#collector.letGo(item.sequence)
-      return item
+      await this.#note(record, () => this.items.remove(known.sequence))
+      return [known, await this.#collector.letGo(known.sequence)] as const
     })
+    await this.compact(touched, { erases })
+    return item
   }
 
   async change<T>(work: () => Promise<T>): Promise<T> {
@@ -340,7 +435,7 @@ export class BlockStore {
     }
   }
 
-  /** Once for all that was dropped in one breath. A disk that refuses it is found out soon enough. */
+  /** Once for all that was dropped in one breath. */
   #sayPartials(): void {
     this.#saying ??= this.change(() => this.#collector.sayPartials())
       .catch((thrown: unknown) => {
@@ -370,8 +465,11 @@ export class BlockStore {
         packs: this.#packs,
         bodies: this.#bodies,
         volumes: this.#volumes,
+        space: this.space,
+        claims: this.#claims,
         change: (work) => this.change(work),
-        positionWithout: (except) => this.#firstUnindexed(except),
+        makeRoom: async () => void (await this.#deps.makeRoom?.()),
+        positionWithout: (except) => this.#intakes.firstUnindexed(except),
         revision: () => this.#revision,
       },
       item,
@@ -386,101 +484,13 @@ export class BlockStore {
     return item
   }
 
-  #recordOf(arrived: Arrived, known: StoredItem | undefined): ItemRecord {
-    const isNew = known === undefined || known.state === 'arriving'
-    const texts = { title: '', language: '', description: '', licence: '', ...arrived }
-    const name = arrived.name === '' ? arrived.root.toString() : arrived.name
-    const fresh = {
-      ...texts,
-      name,
-      cid: arrived.root,
-      isKept: arrived.isKept ?? false,
-      addedAtMs: Math.round(this.#deps.clock.wallMs()),
-      publication: arrived.publication,
-    }
-    if (isNew) return this.#recordFrom(fresh)
-    return this.#recordFrom({
-      ...fresh,
-      ...textsOf(known),
-      name: known.name,
-      addedAtMs: known.addedAtMs,
-      // What was said once is not unsaid by adding it again.
-      visibility: known.visibility === 'public' ? 'public' : arrived.visibility,
-      isKept: known.isKept || fresh.isKept,
-      origin: known.origin === 'added' ? 'added' : arrived.origin,
-      publication: known.publication ?? arrived.publication,
-    })
-  }
-
-  #recordFrom(item: Omit<Item, 'sequence' | 'isWhole'> & { carBodyBytes: number }): ItemRecord {
-    return {
-      record: 'item',
-      revision: this.#nextRevision(),
-      root: item.cid,
-      shape: item.shape,
-      name: item.name,
-      ...textsOf(item),
-      visibility: item.visibility,
-      origin: item.origin,
-      isKept: item.isKept,
-      addedAtMs: item.addedAtMs,
-      sizeBytes: item.sizeBytes,
-      carBodyBytes: item.carBodyBytes,
-      publication: item.publication ?? null,
-    }
-  }
-
   #nextRevision(): number {
     this.#revision += 1
     return this.#revision
-  }
-
-  #flushShares(): void {
-    for (const intake of this.#intakes) intake.flushShares()
-  }
-
-  #isWriting(cid: string): boolean {
-    return [...this.#intakes].some((intake) => intake.isWriting(cid))
-  }
-
-  #isUnindexed(pack: number): boolean {
-    return [...this.#intakes].some(({ firstUnindexed }) => {
-      return firstUnindexed !== undefined && firstUnindexed.pack <= pack
-    })
-  }
-
-  #firstUnindexed(except: Intake): PackPosition | undefined {
-    let first: PackPosition | undefined
-    for (const intake of this.#intakes) {
-      const position = intake === except ? undefined : intake.firstUnindexed
-      if (position === undefined) continue
-      const isEarlier =
-        first === undefined ||
-        position.pack < first.pack ||
-        (position.pack === first.pack && position.offset < first.offset)
-      if (isEarlier) first = position
-    }
-    return first
   }
 
   #pathOf({ kind, name }: Volume): string {
     if (kind === 'pack') return this.#packs.pathOf(Number(name))
     return this.#bodies.pathOf(kind === 'body' ? 'body' : 'manifest', name)
   }
-}
-
-/** Whether bytes could not be read because they are not there any more, or not the same. */
-function isLoss(code: string | undefined): boolean {
-  return code === 'CONTENT_DAMAGED' || code === 'CONTENT_CHANGED'
-}
-
-/** Whether an item that is whole here is just what a record says. */
-function isSaid(record: ItemRecord, known: StoredItem): boolean {
-  return (
-    known.state === 'whole' &&
-    record.visibility === known.visibility &&
-    record.isKept === known.isKept &&
-    record.origin === known.origin &&
-    (record.publication ?? undefined) === known.publication
-  )
 }

@@ -16,6 +16,7 @@ import { z } from 'zod'
 import { errorCode, invariant } from '../../base/base.ts'
 import { encodeCarHeader } from '../car-format.ts'
 import { diskError } from '../errors.ts'
+import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
 import { DAG_PB, type TreeNode } from '../unixfs/unixfs.ts'
 import { BufferedFile } from './buffered-file.ts'
 import type { Disk } from './disk.ts'
@@ -103,28 +104,40 @@ export class Bodies {
     await this.#disk.remove(file.path).catch(() => {})
   }
 
-  /** Gives a finished file its name, and its manifest too; both survive a power cut afterwards. */
-  async keep(file: BufferedFile, cid: string, nodes: readonly TreeNode[]): Promise<void> {
+  /**
+   * Gives a finished file its name, and its manifest too; both survive a power cut afterwards.
+   * @param nodes undefined: the manifest that is there stays, for the index says what lies where in it.
+   */
+  async keep(
+    file: BufferedFile,
+    cid: string,
+    nodes: readonly TreeNode[] | undefined,
+  ): Promise<void> {
     try {
       await this.#makeShard(cid)
-      const manifest = await this.createIncoming()
-      try {
-        manifest.write(encodeCarHeader(CID.parse(cid)))
-        for (const { digest, bytes } of nodes) {
-          manifest.write(sectionHead(DAG_PB, digest, bytes.length))
-          manifest.write(bytes)
-        }
-        await manifest.finish()
-        await this.#disk.rename(manifest.path, this.pathOf('manifest', cid))
-      } finally {
-        await this.discard(manifest)
-      }
       // The manifest first: a body without one could not be told from a stray file.
+      if (nodes !== undefined) await this.#writeManifest(cid, nodes)
       await this.#disk.rename(file.path, this.pathOf('body', cid))
       await this.#disk.remove(this.pathOf('have', cid))
       await this.#disk.syncFolder(join(this.#files, shardOf(cid)))
     } catch (thrown) {
       throw diskError(thrown)
+    }
+  }
+
+  async #writeManifest(cid: string, nodes: readonly TreeNode[]): Promise<void> {
+    const manifest = await this.createIncoming()
+    try {
+      manifest.write(encodeCarHeader(CID.parse(cid)))
+      for (const { digest, bytes } of nodes) {
+        manifest.write(sectionHead(DAG_PB, digest, bytes.length))
+        manifest.write(bytes)
+        await manifest.drained(UNWRITTEN_BYTES_MAX)
+      }
+      await manifest.finish()
+      await this.#disk.rename(manifest.path, this.pathOf('manifest', cid))
+    } finally {
+      await this.discard(manifest)
     }
   }
 
@@ -241,9 +254,12 @@ export class Bodies {
 
   async #openOrCreate(path: string): Promise<BufferedFile> {
     const facts = await this.#disk.factsOf(path)
-    if (facts === undefined) return this.#create(path)
-    const file = await this.#disk.openForWriting(path)
-    return new BufferedFile({ path, file, space: this.#space.claim(), startAt: facts.sizeBytes })
+    const file = await (facts === undefined
+      ? this.#disk.create(path)
+      : this.#disk.openForWriting(path))
+    // Whoever opened it has counted all that it will be.
+    const space = this.#space.countedClaim()
+    return new BufferedFile({ path, file, space, startAt: facts?.sizeBytes ?? 0 })
   }
 }
 
@@ -272,6 +288,25 @@ export function addRange(ranges: readonly ByteRange[], [start, end]: ByteRange):
     Math.max(end, ...touching.map((range) => range[1])),
   ]
   return [...before, merged, ...after]
+}
+
+/** A range in parts that are wholly among `ranges` (sorted, not touching), or not at all. */
+export function partsOf(
+  [start, end]: ByteRange,
+  ranges: readonly ByteRange[],
+): { range: ByteRange; isCovered: boolean }[] {
+  const parts: { range: ByteRange; isCovered: boolean }[] = []
+  let at = start
+  for (const [from, to] of ranges) {
+    if (to <= at) continue
+    if (from >= end) break
+    if (from > at) parts.push({ range: [at, from], isCovered: false })
+    const next = Math.min(to, end)
+    parts.push({ range: [Math.max(from, at), next], isCovered: true })
+    at = next
+  }
+  if (at < end) parts.push({ range: [at, end], isCovered: false })
+  return parts
 }
 
 function decodeOrNothing(bytes: Uint8Array): unknown {

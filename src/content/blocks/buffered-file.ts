@@ -35,11 +35,10 @@ export class BufferedFile {
   #filledBytes = 0
   /** Bytes in the queue and in the write under way. */
   #queuedBytes = 0
+  /** Of all that was ever queued, how much is written: the queue keeps its order. */
+  #writtenBytes = 0
   /** Where the buffer that is being filled will go. */
   #nextAt: number
-  /** Steps that were put into the queue, and those of them that are done. */
-  #stepsCount = 0
-  #doneCount = 0
   #writing: Promise<void> | undefined
   #failure: Error | undefined
   #isClosed = false
@@ -106,8 +105,9 @@ export class BufferedFile {
    */
   async sync(): Promise<void> {
     this.#flush()
-    const target = this.#stepsCount
-    await this.#until(() => this.#doneCount >= target)
+    // Others go on appending: to wait until nothing is left to write might be to wait for ever.
+    const goalBytes = this.#writtenBytes + this.#queuedBytes
+    await this.#until(() => this.#writtenBytes >= goalBytes)
     try {
       await this.#file.sync()
     } catch (thrown) {
@@ -120,6 +120,7 @@ export class BufferedFile {
   /** All bytes are on the disk and survive a power cut; the file is closed. */
   async finish(): Promise<void> {
     await this.sync()
+    await this.#writing
     this.#isClosed = true
     await this.#file.close()
   }
@@ -151,7 +152,6 @@ export class BufferedFile {
 
   #enqueue(step: Step): void {
     this.#queue.push(step)
-    this.#stepsCount += 1
     this.#nextAt = step.at + step.sizeBytes
     this.#queuedBytes += step.sizeBytes
     this.#writing ??= this.#writeAll()
@@ -165,7 +165,7 @@ export class BufferedFile {
         await this.#writeOne(step)
         if ('buffer' in step) this.#free.push(step.buffer)
         this.#queuedBytes -= step.sizeBytes
-        this.#doneCount += 1
+        this.#writtenBytes += step.sizeBytes
         this.#wake()
       }
     } catch (thrown) {

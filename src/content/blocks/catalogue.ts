@@ -3,8 +3,8 @@
 import { CID } from 'multiformats/cid'
 import type { Statement } from '../../store/store.ts'
 import type { Item, ItemTexts, ItemTotals, Shape, Visibility } from '../item.ts'
-import type { IndexDatabase } from './block-index.ts'
 import type { ItemRecord } from './records.ts'
+import type { IndexDatabase } from './statements.ts'
 
 export type ItemState = 'arriving' | 'whole' | 'damaged'
 
@@ -99,9 +99,15 @@ export class Catalogue {
     return row === undefined ? undefined : itemFrom(row)
   }
 
+  /** An item whose CID is known. */
   at(sequence: number): StoredItem | undefined {
     const row = this.#bySequence.get(sequence)
     return row === undefined ? undefined : itemFrom(row)
+  }
+
+  /** Also of an item that has no CID yet; undefined: there is none of that number. */
+  stateOf(sequence: number): ItemState | undefined {
+    return this.#bySequence.get(sequence)?.state
   }
 
   /** A row for an item that begins to arrive. */
@@ -157,7 +163,6 @@ export class Catalogue {
       .run(state, sequence)
   }
 
-  /** Gives an item that arrived without a name the name of what it turned out to be. */
   remove(sequence: number): void {
     this.#database
       .prepare<never, [number]>('DELETE FROM content_items WHERE sequence = ?')
@@ -194,6 +199,7 @@ export class Catalogue {
       .map(itemFrom)
   }
 
+  /** Until it is finished nobody knows what it is called: nothing else does begin so. */
   #nameNameless(sequence: number): void {
     this.#database
       .prepare<never, [string, number]>('UPDATE content_items SET root_cid = ? WHERE sequence = ?')

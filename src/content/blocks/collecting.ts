@@ -5,6 +5,7 @@
  * so that no arrival can come to rely on it meanwhile.
  */
 import { CodedError, copyOf } from '../../base/base.ts'
+import { breathe } from '../waiting.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
 import type { Bodies } from './bodies.ts'
 import type { Catalogue, StoredItem } from './catalogue.ts'
@@ -24,6 +25,8 @@ export interface CollectorDeps {
   flushShares(): void
   /** Whether an arriving item writes to the body of that CID. */
   isWriting(cid: string): boolean
+  /** An item has lost a block: it may be arriving and count on it. */
+  onLost(item: number): void
   /** Whether an arriving item has blocks in that pack, or an older one, that the index does not know. */
   isUnindexed(pack: number): boolean
 }
@@ -37,21 +40,34 @@ export class Collector {
     this.#deps = deps
   }
 
-  /** Takes an item's blocks from it, and removes what is of no use to any other. */
-  async letGo(item: number): Promise<void> {
+  /**
+   * Takes an item's blocks from it, and removes files that are of no use to any other.
+   * @returns packs that may be worth compacting now
+   */
+  async letGo(item: number): Promise<number[]> {
     const { index } = this.#deps
     const touched = new Set<number>()
     for (;;) {
       this.#deps.flushShares()
       const volumes = index.removeSomeMembers(item)
-      if (volumes.length === 0) break
+      if (volumes === undefined) break
       for (const volume of volumes) touched.add(volume)
+      await breathe()
     }
+    const packs: number[] = []
     for (const number of touched) {
       const volume = index.volume(number)
-      if (volume === undefined) continue
-      if (volume.kind === 'pack') await this.compact(Number(volume.name))
-      else await this.#removeIfUseless(volume)
+      if (volume?.kind === 'pack') packs.push(Number(volume.name))
+      else if (volume !== undefined) await this.#removeIfUseless(volume)
+    }
+    return packs
+  }
+
+  /** Removes those of some files that nobody came to need. */
+  async removeUseless(cids: Iterable<string>): Promise<void> {
+    for (const cid of cids) {
+      const volume = this.#deps.index.volumeNamed('body', cid)
+      if (volume !== undefined) await this.#removeIfUseless(volume)
     }
   }
 
@@ -70,44 +86,54 @@ export class Collector {
       for (const item of concerned) index.addMember(item, other.block)
       return []
     }
+    for (const item of concerned) this.#deps.onLost(item)
     const volume = index.volume(number)
     if (volume?.kind === 'body') this.#partials.set(number, volume)
     const damaged: StoredItem[] = []
     for (const sequence of concerned) {
-      const item = items.at(sequence)
-      if (item?.state !== 'whole') continue
+      const item = items.stateOf(sequence) === 'whole' ? items.at(sequence) : undefined
+      if (item === undefined) continue
       items.setState(sequence, 'damaged')
       damaged.push({ ...item, state: 'damaged', isWhole: false })
     }
     return damaged
   }
 
-  /** Copies what is of use out of a pack that is mostly not, and removes it. */
-  async compact(pack: number): Promise<void> {
+  /**
+   * Copies what is of use out of a pack that is mostly not, and removes it.
+   * @param options.erases also when most of it is of use.
+   */
+  async compact(pack: number, { erases }: { erases: boolean }): Promise<void> {
     const { index, packs } = this.#deps
     const volume = index.volumeNamed('pack', String(pack))
+    if (volume === undefined || this.#deps.isUnindexed(pack)) return
+    if (erases && pack === packs.currentPack) await packs.leave(pack)
     const sizeBytes = packs.sizeOf(pack)
-    if (volume === undefined || sizeBytes === undefined) return
-    if (pack === packs.currentPack || this.#deps.isUnindexed(pack)) return
+    if (sizeBytes === undefined || pack === packs.currentPack) return
     this.#deps.flushShares()
-    if (index.usefulBytes(volume.volume) > sizeBytes * (1 - PACK_WASTE_MAX)) return
-    await this.#copyOut(pack, volume)
-    await packs.sync()
+    const isWorthIt = index.usefulBytes(volume.volume) <= sizeBytes * (1 - PACK_WASTE_MAX)
+    if (!erases && !isWorthIt) return
+    if (!(await this.#copyOut(pack, volume))) return
     this.#deps.flushShares()
     const left = index.usefulBytes(volume.volume)
     // Something came to be of use while the rest was copied: another time.
     if (left > 0) return
     index.removeVolume(volume)
     this.#deps.volumes.forget(volume.volume)
+    // A power cut may set the index back, and then it must not name a file that is gone: whoever
+    // appended meanwhile has told it to read the packs only behind what was copied.
+    index.makeSafe()
     await packs.remove(pack)
   }
 
-  async #copyOut(pack: number, volume: Volume): Promise<void> {
+  /** @returns whether all of the pack was looked at */
+  async #copyOut(pack: number, volume: Volume): Promise<boolean> {
     const { packs, index } = this.#deps
     const isOldest = packs.numbers()[0] === pack
     const file = await packs.openPack(pack)
     const epoch = packs.epoch
     const moved: { block: number; to: PackPosition }[] = []
+    let isRead = false
     try {
       const useful = index.usefulDigests(volume.volume)
       const sections: { codec: number; digest: Uint8Array; bytes: Uint8Array }[] = []
@@ -119,8 +145,10 @@ export class Collector {
           if (block !== undefined && codec !== DAG_CBOR) moved.push({ block, to })
         }
       }
-      await scanSections(file, {
+      const { problem } = await scanSections(file, {
         from: packs.firstSection(pack),
+        // What is rotten is left behind, and what is useless: it was looked up what is of use.
+        skipsRotten: true,
         visit: ({ codec, digest, bytes }) => {
           const isWanted =
             codec === DAG_CBOR
@@ -131,12 +159,14 @@ export class Collector {
         breathe: flush,
       })
       await flush()
+      isRead = problem === undefined
     } finally {
       await file.close()
     }
     await packs.sync()
     if (packs.epoch !== epoch) throw new CodedError('STORE_DISK_ERROR', 'A pack was not copied.')
     this.#tellMoved(moved)
+    return isRead
   }
 
   #tellMoved(moved: readonly { block: number; to: PackPosition }[]): void {

@@ -8,3 +8,7 @@ export function lostToDisk(): CodedError {
     advice: 'Try again. If it fails again, the disk or SD card may be broken: replace it.',
   })
 }
+
+export function removedMeanwhile(): CodedError {
+  return new CodedError('ABORTED', 'The item was removed while it arrived.')
+}

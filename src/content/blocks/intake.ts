@@ -8,17 +8,20 @@
 
 import type { CID } from 'multiformats/cid'
 import { copyOf } from '../../base/base.ts'
-import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
+import { UNWRITTEN_BYTES_MAX, WRITE_BYTES } from '../limits.ts'
 import type { FileReference } from '../unixfs/unixfs.ts'
 import { type BlockName, DAG_PB, type Tree } from '../unixfs/unixfs.ts'
+import { breathe } from '../waiting.ts'
 import type { BlockIndex, NewBlock, Volume } from './block-index.ts'
 import { type Bodies, placesInManifest } from './bodies.ts'
+import type { BodyClaims } from './body-claims.ts'
 import type { BufferedFile } from './buffered-file.ts'
 import { lostToDisk } from './errors.ts'
-import { CHECKPOINT_BYTES, OPEN_BODIES_MAX, UNINDEXED_BLOCKS_MAX } from './limits.ts'
+import { CHECKPOINT_BYTES, OPEN_PARTIALS_MAX, SLICE_ROWS, UNINDEXED_BLOCKS_MAX } from './limits.ts'
 import type { PackPosition, Packs } from './packs.ts'
 import { PartialBody } from './partial-body.ts'
 import { DAG_CBOR, encodeRecord, type PackRecord, referenceRecord } from './records.ts'
+import type { Space } from './space.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface IntakeDeps {
@@ -28,9 +31,13 @@ export interface IntakeDeps {
   volumes: Volumes
   /** One change of files and rows at a time. */
   change<T>(work: () => Promise<T>): Promise<T>
+  space: Space
+  claims: BodyClaims
   /** Where the packs must be read again from, by what other intakes have not told the index. */
   positionWithout(intake: Intake): PackPosition | undefined
   revision(): number
+  /** Has others make room for what still comes, where that is possible. */
+  makeRoom(): Promise<void>
 }
 
 /** A block on the disk that the index does not know yet. */
@@ -49,24 +56,44 @@ export interface FileIntake {
 export class Intake {
   /** The item's sequence. */
   readonly item: number
+  /** The bodies that it wrote to. */
+  readonly claimed = new Set<string>()
   readonly #deps: IntakeDeps
   readonly #unindexed: Unindexed[] = []
   readonly #unindexedKeys = new Set<string>()
   readonly #shared = new Set<number>()
   readonly #partials = new Map<string, PartialBody>()
-  readonly #openings = new Set<Promise<PartialBody>>()
+  readonly #openings = new Map<string, Promise<PartialBody>>()
   readonly #files = new Set<BufferedFile>()
+  /** Bodies that lie there whole and that the index does not know yet. */
+  readonly #kept = new Set<string>()
+  readonly #gate: ReturnType<Space['gate']>
   /** Where the first block lies that the index does not know. */
   #firstUnindexed: PackPosition | undefined
   #unsafeBytes = 0
   #newBytes = 0
+  /** Appended since it was last asked whether there is room. */
+  #ungatedBytes = 0
+  /** Arrived since others were last asked to make room. */
+  #roomlessBytes = 0
   #hasKept = false
-  #epoch: number
+  #hasLost = false
+  /** Of the packs, when the first block was appended that the index does not know. */
+  #epoch = 0
 
   constructor(deps: IntakeDeps, item: number) {
     this.#deps = deps
     this.item = item
-    this.#epoch = deps.packs.epoch
+    this.#gate = deps.space.gate()
+  }
+
+  /** A block that was here and counted as one of this item's turned out to be wrong or missing. */
+  get hasLost(): boolean {
+    return this.#hasLost
+  }
+
+  lose(): void {
+    this.#hasLost = true
   }
 
   /** Whether some of it is safe on the disk, and known to the index. */
@@ -83,8 +110,16 @@ export class Intake {
   get isFull(): boolean {
     return (
       this.#deps.packs.unwrittenBytes > UNWRITTEN_BYTES_MAX ||
+      this.#ungatedBytes >= WRITE_BYTES ||
+      this.#isCheckpointDue
+    )
+  }
+
+  get #isCheckpointDue(): boolean {
+    return (
       this.#unindexed.length >= UNINDEXED_BLOCKS_MAX ||
-      this.#unsafeBytes >= CHECKPOINT_BYTES
+      this.#unsafeBytes >= CHECKPOINT_BYTES ||
+      this.#partials.size > OPEN_PARTIALS_MAX
     )
   }
 
@@ -98,6 +133,7 @@ export class Intake {
     const place = this.#deps.index.placeOf(digest)
     if (place === undefined) return false
     this.#shared.add(place.block)
+    if (this.#shared.size >= SLICE_ROWS) this.#deps.index.transaction(() => this.flushShares())
     return true
   }
 
@@ -117,17 +153,24 @@ export class Intake {
     this.#add({ volume, digest, offset: 0, sizeBytes })
   }
 
-  /** Resolves when more may come; makes safe what came when that is much. */
-  async ready(): Promise<void> {
-    await this.#deps.packs.ready()
-    if (this.#unindexed.length < UNINDEXED_BLOCKS_MAX && this.#unsafeBytes < CHECKPOINT_BYTES)
-      return
+  /**
+   * Resolves when more may come; makes safe what came when that is much.
+   * @param sizeBytes of the next block, where that is known.
+   * @throws CodedError `STORE_FULL`, and what the disk says
+   */
+  async ready(sizeBytes = 0): Promise<void> {
+    const { packs } = this.#deps
+    await this.#makeRoom()
+    await this.#gate(sizeBytes, this.#ungatedBytes)
+    this.#ungatedBytes = 0
+    await packs.ready()
+    if (!this.#isCheckpointDue) return
     await this.checkpoint()
-    await this.#deps.packs.ready()
+    await packs.ready()
   }
 
   /** A large file that is being added. */
-  async openFile(reference?: FileReference): Promise<FileIntake> {
+  async openFile(reference: FileReference | undefined, signal: AbortSignal): Promise<FileIntake> {
     if (reference !== undefined) return this.#openReference(reference)
     const { bodies } = this.#deps
     const file = await bodies.createIncoming()
@@ -137,11 +180,17 @@ export class Intake {
       await bodies.discard(file)
     }
     return {
-      write: (piece) => file.write(piece),
-      ready: () => file.drained(UNWRITTEN_BYTES_MAX),
+      write: (piece) => {
+        file.write(piece)
+        this.#roomlessBytes += piece.length
+      },
+      ready: async () => {
+        await this.#makeRoom()
+        await file.drained(UNWRITTEN_BYTES_MAX)
+      },
       finish: async (tree) => {
         try {
-          await this.#keepFile(file, tree)
+          await this.#keepFile(file, tree, signal)
         } finally {
           await end()
         }
@@ -150,34 +199,52 @@ export class Intake {
     }
   }
 
-  /** A large file that arrives from elsewhere, in pieces whose place is known. */
-  openPartial(root: CID, sizeBytes: number): Promise<PartialBody> {
+  /**
+   * A large file that arrives from elsewhere, in pieces whose place is known: one at a time. Waits
+   * while somebody else writes to it; what that brings is then here.
+   */
+  openPartial(root: CID, sizeBytes: number, signal: AbortSignal): Promise<PartialBody> {
     const cid = root.toString()
+    for (const [other, partial] of this.#partials) partial.isEnded = other !== cid
     const known = this.#partials.get(cid)
     if (known !== undefined) return Promise.resolve(known)
-    const opening = this.#deps.change(async () => {
+    const opening = this.#openings.get(cid) ?? this.#openPartial(root, sizeBytes, signal)
+    this.#openings.set(cid, opening)
+    const forget = (): void => void this.#openings.delete(cid)
+    opening.then(forget, forget)
+    return opening
+  }
+
+  async #openPartial(root: CID, sizeBytes: number, signal: AbortSignal): Promise<PartialBody> {
+    const cid = root.toString()
+    await this.#claim(cid, signal)
+    return this.#deps.change(async () => {
       const opened = await PartialBody.open(this.#deps, { root, sizeBytes }, (block) =>
         this.#add(block),
       )
       this.#partials.set(cid, opened)
       return opened
     })
-    this.#openings.add(opening)
-    const forget = (): void => void this.#openings.delete(opening)
-    opening.then(forget, forget)
-    return opening
+  }
+
+  /** Whoever waits has nothing that another may wait for. */
+  async #claim(cid: string, signal: AbortSignal): Promise<void> {
+    const { claims } = this.#deps
+    if (claims.isOthers(cid, this)) await this.checkpoint()
+    await claims.acquire(cid, this, signal)
+    this.claimed.add(cid)
   }
 
   /** Whether more large files are open than there should be: see {@link closeBodies}. */
   get hasManyBodies(): boolean {
-    return this.#partials.size > OPEN_BODIES_MAX
+    return this.#partials.size > OPEN_PARTIALS_MAX
   }
 
   /** Makes safe what came of large files and closes them, but one; each can be opened again. */
   async closeBodies(except?: PartialBody): Promise<void> {
     await this.checkpoint()
     for (const [cid, partial] of this.#partials) {
-      if (partial !== except) await this.#closeBody(cid, partial)
+      if (partial !== except) await this.#closePartial(cid, partial)
     }
   }
 
@@ -188,10 +255,19 @@ export class Intake {
     const end = packs.end
     for (const partial of this.#partials.values()) await partial.sync()
     await packs.sync()
-    if (packs.epoch !== this.#epoch) throw lostToDisk()
+    if (this.#firstUnindexed !== undefined && packs.epoch !== this.#epoch) throw lostToDisk()
+    // All but the last slice by themselves: a large file has more leaves than one breath is for.
+    const rest = blocks.length % SLICE_ROWS
+    for (let at = 0; at < blocks.length - rest; at += SLICE_ROWS) {
+      const slice = blocks.slice(at, at + SLICE_ROWS)
+      index.transaction(() => {
+        for (const block of slice) this.#tell(block)
+      })
+      await breathe()
+    }
     index.transaction(() => {
       this.flushShares()
-      for (const block of blocks) this.#tell(block)
+      for (const block of blocks.slice(blocks.length - rest)) this.#tell(block)
       also?.()
       this.#firstUnindexed = this.#unindexed.length === 0 ? undefined : end
       const others = this.#deps.positionWithout(this)
@@ -200,7 +276,12 @@ export class Intake {
     for (const { digest } of blocks) this.#unindexedKeys.delete(keyOf(digest))
     this.#unsafeBytes = 0
     this.#hasKept ||= blocks.length > 0
-    for (const partial of this.#partials.values()) partial.indexed()
+    for (const cid of this.#kept) this.#deps.claims.release(cid, this)
+    this.#kept.clear()
+    for (const [cid, partial] of this.#partials) {
+      partial.indexed()
+      if (partial.isEnded) await this.#closePartial(cid, partial)
+    }
   }
 
   /** Appends a record about the item; it counts from the next checkpoint on. */
@@ -215,52 +296,82 @@ export class Intake {
     this.#shared.clear()
   }
 
-  /** Whether this intake writes to the body of that CID. */
-  isWriting(cid: string): boolean {
-    return this.#partials.has(cid)
-  }
-
-  /** Closes what is open; files that were not finished are gone. */
+  /** Closes what is open; files that were not finished are gone. Never rejects. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#openings)
-    for (const [cid, partial] of this.#partials) await this.#closeBody(cid, partial)
+    await Promise.allSettled(this.#openings.values())
+    for (const [cid, partial] of this.#partials) await this.#closePartial(cid, partial)
+    for (const cid of this.#kept) await this.#removeUnknown(cid)
     for (const file of this.#files) await this.#deps.bodies.discard(file)
     this.#files.clear()
+    this.#deps.claims.releaseAll(this)
   }
 
-  async #closeBody(cid: string, partial: PartialBody): Promise<void> {
-    await partial.close()
+  async #closePartial(cid: string, partial: PartialBody): Promise<void> {
     this.#partials.delete(cid)
-    await this.#deps.change(async () => {
-      const { index } = this.#deps
-      // Of a file whose first leaf has not come, the index knows the nodes alone.
-      const kinds = ['body', 'manifest'] as const
-      const isKnown = kinds.some((kind) => index.volumeNamed(kind, cid) !== undefined)
-      if (!isKnown) await this.#deps.bodies.remove(cid)
-    })
+    await partial.close()
+    await this.#removeUnknown(cid)
+    this.#deps.claims.release(cid, this)
   }
 
-  async #keepFile(file: BufferedFile, tree: Tree): Promise<void> {
-    const blocks = [...tree.nodes, ...tree.leaves]
-    if (blocks.map(({ digest }) => this.has(digest)).every(Boolean)) return
-    await file.finish()
+  /** Removes a body of which nothing came to be known. */
+  async #removeUnknown(cid: string): Promise<void> {
+    const { index, bodies } = this.#deps
+    // Of a file whose first leaf has not come, the index knows the nodes alone.
+    const kinds = ['body', 'manifest'] as const
+    if (kinds.some((kind) => index.volumeNamed(kind, cid) !== undefined)) return
+    // What a failing disk keeps is a file that no item has: a later start removes it.
+    await bodies.remove(cid).catch(() => {})
+  }
+
+  async #keepFile(file: BufferedFile, tree: Tree, signal: AbortSignal): Promise<void> {
     const cid = tree.root.toString()
-    const offsets = placesInManifest(tree.root, tree.nodes)
-    await this.#deps.change(async () => {
-      await this.#deps.bodies.keep(file, cid, tree.nodes)
-      const known = this.#deps.index.volumeNamed('body', cid)
-      if (known !== undefined) this.#deps.volumes.forget(known.volume)
-      const manifest = this.#deps.index.volumeNamed('manifest', cid)
-      if (manifest !== undefined) this.#deps.volumes.forget(manifest.volume)
+    if (await this.#hasAll(tree)) return
+    await file.finish()
+    await this.#claim(cid, signal)
+    // Whoever wrote to it until now may have brought all of it.
+    if (await this.#hasAll(tree)) return
+    const { index, bodies, volumes } = this.#deps
+    const hasManifest = await this.#deps.change(async () => {
+      const manifest = index.volumeNamed('manifest', cid)
+      await bodies.keep(file, cid, manifest === undefined ? tree.nodes : undefined)
+      this.#kept.add(cid)
+      const body = index.volumeNamed('body', cid)
+      if (body !== undefined) volumes.forget(body.volume)
+      return manifest !== undefined
     })
-    const manifestBytes = tree.nodes.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    const manifest = fileVolume('manifest', cid, manifestBytes)
-    tree.nodes.forEach(({ digest, bytes }, index) => {
-      const offset = offsets[index] ?? 0
-      this.#add({ volume: manifest, digest, offset, sizeBytes: bytes.length })
-    })
+    if (hasManifest) await this.#putNodes(tree)
+    else this.#addManifest(cid, tree)
     const body = fileVolume('body', cid, tree.sizeBytes)
     for (const leaf of tree.leaves) this.#add({ ...leaf, volume: body })
+  }
+
+  async #hasAll({ nodes, leaves }: Tree): Promise<boolean> {
+    let hasAll = true
+    for (const blocks of [nodes, leaves]) {
+      for (let at = 0; at < blocks.length; at += SLICE_ROWS) {
+        for (const { digest } of blocks.slice(at, at + SLICE_ROWS)) {
+          if (!this.has(digest)) hasAll = false
+        }
+        if (blocks.length > SLICE_ROWS) await breathe()
+      }
+    }
+    return hasAll
+  }
+
+  #addManifest(cid: string, { root, nodes }: Tree): void {
+    const offsets = placesInManifest(root, nodes)
+    const sumBytes = nodes.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const volume = fileVolume('manifest', cid, sumBytes)
+    nodes.forEach(({ digest, bytes }, index) => {
+      this.#add({ volume, digest, offset: offsets[index] ?? 0, sizeBytes: bytes.length })
+    })
+  }
+
+  async #putNodes({ nodes }: Tree): Promise<void> {
+    for (const { digest, bytes } of nodes) {
+      await this.#deps.packs.ready()
+      this.put({ codec: DAG_PB, digest }, bytes)
+    }
   }
 
   #openReference(reference: FileReference): FileIntake {
@@ -268,10 +379,7 @@ export class Intake {
       write: () => {},
       ready: () => Promise.resolve(),
       finish: async (tree) => {
-        for (const { digest, bytes } of tree.nodes) {
-          await this.ready()
-          this.put({ codec: DAG_PB, digest }, bytes)
-        }
+        await this.#putNodes(tree)
         const fresh = tree.leaves.filter(({ digest }) => !this.has(digest))
         if (fresh.length === 0) return
         await this.ready()
@@ -291,23 +399,35 @@ export class Intake {
   #append(codec: number, digest: Uint8Array, bytes: Uint8Array): PackPosition {
     const before = this.#deps.packs.end
     const place = this.#deps.packs.append(codec, digest, bytes)
-    this.#firstUnindexed ??= before
+    if (this.#firstUnindexed === undefined) {
+      this.#firstUnindexed = before
+      this.#epoch = this.#deps.packs.epoch
+    }
     this.#unsafeBytes += bytes.length
+    this.#ungatedBytes += bytes.length
+    this.#roomlessBytes += bytes.length
     return place
   }
 
   #add(block: Unindexed): void {
     this.#unindexed.push(block)
     this.#unindexedKeys.add(keyOf(block.digest))
-    if (block.volume.kind === 'body') this.#unsafeBytes += block.sizeBytes
     if (block.volume.kind !== 'reference') this.#newBytes += block.sizeBytes
+    if (block.volume.kind !== 'body') return
+    this.#unsafeBytes += block.sizeBytes
+    this.#roomlessBytes += block.sizeBytes
+  }
+
+  /** Long before what was made is used up. */
+  async #makeRoom(): Promise<void> {
+    if (this.#roomlessBytes < this.#deps.space.headroomBytes / 2) return
+    this.#roomlessBytes = 0
+    await this.#deps.makeRoom()
   }
 
   #tell({ volume, ...block }: Unindexed): void {
     const { index } = this.#deps
-    const opened = index.openVolume(volume).volume
-    const known = index.placeIn(opened, block.digest)
-    index.addMember(this.item, known?.block ?? index.insertBlock(opened, block))
+    index.addMember(this.item, index.putBlock(index.openVolume(volume).volume, block))
   }
 }
 

@@ -28,8 +28,8 @@ export const UNINDEXED_BLOCKS_MAX = 16 * KIBIBYTE
 /** Bytes after which what has arrived is made safe: what a power cut costs at most, per item. */
 export const CHECKPOINT_BYTES = 64 * MEBIBYTE
 
-/** Large files that an arriving item keeps open for writing: each holds two handles and some MiB. */
-export const OPEN_BODIES_MAX = 8
+/** Large files that an arriving item has open: each has two handles and a few buffers. */
+export const OPEN_PARTIALS_MAX = 4
 
 /** Files kept open for reading: more than there are responses under way, far fewer than handles. */
 export const OPEN_VOLUMES_MAX = 48
@@ -39,9 +39,6 @@ export const SLICE_ROWS = 4096
 
 /** Share of a pack that must be of no use before the rest is copied and the pack removed. */
 export const PACK_WASTE_MAX = 0.5
-
-/** Items that did not arrive whole and are kept for another try; beyond it the oldest go. */
-export const ARRIVING_ITEMS_MAX = 64
 
 /** Files that a start looks at: about a second; in a larger store the checking for bit rot finds out. */
 export const CHECKED_FILES_MAX = 20_000

@@ -7,7 +7,7 @@
 import { dirname, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { invariant } from '../../base/base.ts'
+import { asError, invariant } from '../../base/base.ts'
 import { encodeCarHeader } from '../car-format.ts'
 import { diskError } from '../errors.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
@@ -73,7 +73,10 @@ export class Packs {
       this.#lastPack = Math.max(this.#lastPack, number)
     }
     const sizeBytes = this.#sizes.get(this.#lastPack) ?? PACK_BYTES_MAX
-    if (sizeBytes > 0 && sizeBytes < PACK_BYTES_MAX) this.#unfinished = this.#lastPack
+    // One whose beginning a power cut has torn is left as it is: whatever were appended to it would
+    // stand where no section is looked for.
+    const hasRoom = sizeBytes < PACK_BYTES_MAX && (await this.#isBegun(this.#lastPack))
+    if (hasRoom) this.#unfinished = this.#lastPack
   }
 
   /** Oldest first. */
@@ -111,6 +114,27 @@ export class Packs {
     const unfinished = this.#unfinished
     if (unfinished === undefined) return { pack: this.#lastPack + 1, offset: 0 }
     return { pack: unfinished, offset: this.#sizes.get(unfinished) ?? 0 }
+  }
+
+  /** Whether a pack has its header, and something behind it. */
+  async #isBegun(pack: number): Promise<boolean> {
+    if (!this.#sizes.has(pack)) return false
+    const header = headerOf(pack)
+    const file = await this.openPack(pack).catch(() => undefined)
+    // What cannot be read now is left alone too; whoever needs it hears why.
+    if (file === undefined) return false
+    try {
+      const begin = Buffer.alloc(header.length + 1)
+      const filledBytes = await file.read(begin, 0)
+      return filledBytes === begin.length && begin.subarray(0, header.length).equals(header)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Nothing is appended to the packs of an earlier run. */
+  leaveUnfinished(): void {
+    this.#unfinished = undefined
   }
 
   /** Resolves when more may be appended. @throws the disk's failure */
@@ -167,6 +191,15 @@ export class Packs {
     }
   }
 
+  /** Has the next section go to another pack, when all of this one is safe. */
+  async leave(pack: number): Promise<void> {
+    if (this.#writer?.pack !== pack) return
+    this.#opening ??= this.#openNext().finally(() => {
+      this.#opening = undefined
+    })
+    await this.#opening
+  }
+
   /** Removes a pack that is not written to. */
   async remove(pack: number): Promise<void> {
     invariant(pack !== this.#writer?.pack, 'the pack that is written to stays')
@@ -181,7 +214,7 @@ export class Packs {
     if (writer === undefined) return
     try {
       if (writer.file.failure === undefined) await this.#retire(writer)
-      else await this.#giveUp()
+      else await this.#giveUp(writer, writer.file.failure)
     } catch {
       // Whatever was acknowledged was safe before; the next start cuts off what is not.
     }
@@ -205,14 +238,16 @@ export class Packs {
       if (!writer.isNamed) await this.#disk.syncFolder(this.#folder)
       writer.isNamed = true
     } catch (thrown) {
-      await this.#giveUp()
-      throw diskError(thrown)
+      const failure = asError(diskError(thrown))
+      await this.#giveUp(writer, failure)
+      throw failure
     }
   }
 
   /** There is a writer at every instant, but for the time after a failure and before the first use. */
   async #openNext(): Promise<void> {
-    if (this.#writer?.file.failure !== undefined) await this.#giveUp()
+    const failure = this.#writer?.file.failure
+    if (failure !== undefined) await this.#giveUp(this.#writer, failure)
     const full = this.#writer
     const next = await this.#createWriter()
     try {
@@ -240,7 +275,7 @@ export class Packs {
     const file = await this.#disk.openForWriting(path)
     const startAt = this.#sizes.get(pack) ?? 0
     this.#sizes.delete(pack)
-    const space = this.#space.claim()
+    const space = this.#space.countingClaim()
     space.count(startAt)
     return {
       pack,
@@ -254,7 +289,7 @@ export class Packs {
     const path = this.pathOf(pack)
     const file = await this.#disk.create(path)
     this.#lastPack = pack
-    const space = this.#space.claim()
+    const space = this.#space.countingClaim()
     const writer = {
       pack,
       file: new BufferedFile({ path, file, space }),
@@ -279,11 +314,11 @@ export class Packs {
   }
 
   /** The disk failed: what was not safe is cut off, and nothing is appended to that pack again. */
-  async #giveUp(): Promise<void> {
-    const writer = this.#writer
-    if (writer === undefined) return
+  async #giveUp(writer: Writer | undefined, reason: Error): Promise<void> {
+    // Somebody else may have given it up meanwhile; its successor is none of our business.
+    if (writer === undefined || writer !== this.#writer) return
     this.#writer = undefined
-    this.#failure = writer.file.failure
+    this.#failure = reason
     this.#epoch += 1
     this.#sizes.set(writer.pack, writer.syncedBytes)
     await writer.file.abandon()

@@ -2,7 +2,8 @@
 /**
  * A large file that arrives from elsewhere, perhaps over days and from many: each leaf is written to
  * its place, and counts once its hash was right. Beside it stand its tree nodes and which of its bytes
- * are there, so that what has come is never fetched again.
+ * are there, so that what has come is never fetched again. What counts is never written over: the next
+ * bytes may be those of a liar.
  */
 
 import type { CID } from 'multiformats/cid'
@@ -10,13 +11,15 @@ import { copyOf } from '../../base/base.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
 import { type BlockName, DAG_PB } from '../unixfs/unixfs.ts'
 import type { BlockIndex, NewBlock, Volume } from './block-index.ts'
-import { addRange, type Bodies, type ByteRange } from './bodies.ts'
+import { addRange, type Bodies, type ByteRange, partsOf } from './bodies.ts'
 import type { BufferedFile } from './buffered-file.ts'
 import { sectionHead } from './sections.ts'
+import type { Space, SpaceClaim } from './space.ts'
 
 export interface PartialBodyDeps {
   index: BlockIndex
   bodies: Bodies
+  space: Space
 }
 
 type OnBlock = (block: NewBlock & { volume: Omit<Volume, 'volume'> }) => void
@@ -28,12 +31,18 @@ export class PartialBody {
   readonly #onBlock: OnBlock
   readonly #body: BufferedFile
   readonly #manifest: BufferedFile
+  /** The room that all of it will take, until the index counts it. */
+  readonly #room: SpaceClaim
   /** Ranges that are verified, and those of them that are safe on the disk. */
   #verified: readonly ByteRange[]
   #safe: readonly ByteRange[]
+  /** Where the next byte belongs in the file. */
+  #offset = 0
   #isIndexed = false
   /** Whether nodes were written that may not be safe. */
   #hasFreshNodes = false
+  /** Nobody writes to it for now: it may be closed once all of it is safe and known. */
+  isEnded = false
 
   static async open(
     deps: PartialBodyDeps,
@@ -41,12 +50,13 @@ export class PartialBody {
     onBlock: OnBlock,
   ): Promise<PartialBody> {
     const cid = root.toString()
-    const { bodies } = deps
-    const had = (await bodies.hasBody(cid)) ? await bodies.readHave(cid) : []
-    const files = await bodies.openPartial(cid)
-    // Without such a file the body was whole once: what was lost since then was dropped by name.
-    const ranges = had ?? [[0, sizeBytes] as const]
-    return new PartialBody(deps, { cid, sizeBytes, onBlock, ranges, ...files })
+    const volume = deps.index.volumeNamed('body', cid)
+    const files = await deps.bodies.openPartial(cid)
+    // What the index does not name is not there: it was never right, or is not any more.
+    const ranges = volume === undefined ? [] : deps.index.rangesIn(volume.volume)
+    const room = deps.space.countingClaim()
+    if (volume === undefined) room.count(sizeBytes)
+    return new PartialBody(deps, { cid, sizeBytes, onBlock, ranges, room, ...files })
   }
 
   private constructor(
@@ -56,6 +66,7 @@ export class PartialBody {
       sizeBytes: number
       onBlock: OnBlock
       ranges: readonly ByteRange[]
+      room: SpaceClaim
       body: BufferedFile
       manifest: BufferedFile
     },
@@ -64,6 +75,7 @@ export class PartialBody {
     this.#cid = state.cid
     this.#sizeBytes = state.sizeBytes
     this.#onBlock = state.onBlock
+    this.#room = state.room
     this.#body = state.body
     this.#manifest = state.manifest
     this.#verified = state.ranges
@@ -72,17 +84,36 @@ export class PartialBody {
 
   /** The next bytes go to `offset`. */
   seek(offset: number): void {
-    this.#body.seek(offset)
+    this.#offset = offset
   }
 
   /** The next bytes of the file; they count when `leaf` says so. */
   write(piece: Uint8Array): void {
-    this.#body.write(piece)
+    const start = this.#offset
+    const end = start + piece.length
+    for (const part of partsOf([start, end], this.#verified)) {
+      if (part.isCovered) continue
+      this.#body.seek(part.range[0])
+      this.#body.write(piece.subarray(part.range[0] - start, part.range[1] - start))
+    }
+    this.#offset = end
   }
 
-  /** The next bytes are those at `from` again. */
+  /** The next bytes are those at `from` again, as far as those are here and right. */
   repeat(from: number, sizeBytes: number): void {
-    this.#body.repeat(from, sizeBytes)
+    const shift = this.#offset - from
+    const there = partsOf([from, from + sizeBytes], this.#verified)
+    for (const { range, isCovered } of there) {
+      if (!isCovered) continue
+      const copy: ByteRange = [range[0] + shift, range[1] + shift]
+      for (const part of partsOf(copy, this.#verified)) {
+        if (part.isCovered) continue
+        this.#body.seek(part.range[0])
+        this.#body.repeat(part.range[0] - shift, part.range[1] - part.range[0])
+      }
+      this.#verified = addRange(this.#verified, copy)
+    }
+    this.#offset += sizeBytes
   }
 
   /** The bytes that were just written, from `offset` on, have the hash that they should. */
@@ -90,11 +121,6 @@ export class PartialBody {
     this.#verified = addRange(this.#verified, [offset, offset + sizeBytes])
     const volume = this.#volume('body', this.#sizeBytes)
     this.#onBlock({ volume, digest: copyOf(digest), offset, sizeBytes })
-  }
-
-  /** Bytes that were written as a repetition of right ones. */
-  repeated(offset: number, sizeBytes: number): void {
-    this.#verified = addRange(this.#verified, [offset, offset + sizeBytes])
   }
 
   /** A tree node of the file whose hash was right. */
@@ -134,11 +160,14 @@ export class PartialBody {
   /** The index knows all that is safe. */
   indexed(): void {
     this.#isIndexed = true
+    // Only if it does: of a file of which nothing has come it knows nothing.
+    if (this.#deps.index.volumeNamed('body', this.#cid) !== undefined) this.#room.release()
   }
 
   async close(): Promise<void> {
     await this.#body.abandon()
     await this.#manifest.abandon()
+    this.#room.release()
     const [first] = this.#safe
     const isWhole = first !== undefined && first[0] === 0 && first[1] >= this.#sizeBytes
     if (!isWhole || !this.#isIndexed) return

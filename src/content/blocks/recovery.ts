@@ -5,13 +5,14 @@
  * bodies are looked at too. Afterwards the index says what is on the disk, and what is gone is named.
  */
 import type { CID } from 'multiformats/cid'
-import { type Clock, copyOf, type Logger, parseCid } from '../../base/base.ts'
+import { asError, type Clock, copyOf, errorCode, type Logger, parseCid } from '../../base/base.ts'
+import { IDLE_ARRIVALS_MAX } from '../limits.ts'
 import { type BlockReader, DAG_PB, RAW, walkDag } from '../unixfs/unixfs.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
 import { type Bodies, type ByteRange, type FoundBody, manifestStart } from './bodies.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Disk } from './disk.ts'
-import { ARRIVING_ITEMS_MAX, CHECKED_FILES_MAX, CHECKS_PARALLEL_MAX } from './limits.ts'
+import { CHECKED_FILES_MAX, CHECKS_PARALLEL_MAX } from './limits.ts'
 import type { Packs } from './packs.ts'
 import { DAG_CBOR, decodeRecord, type ItemRecord, type PackRecord } from './records.ts'
 import { type FoundSection, scanSections } from './sections.ts'
@@ -26,9 +27,11 @@ export interface RecoveryDeps {
   bodies: Bodies
   blocks: BlockReader
   /** Takes from an item that is no more what it had. */
-  letGo(item: number): Promise<void>
+  letGo(item: number): Promise<unknown>
   /** Says that a block is missing, and with it the items that need it. */
   drop(place: Place): void
+  /** The last run ended in order, with this index: no file is there that it does not know. */
+  isOrderly: boolean
 }
 
 export interface RecoveryReport {
@@ -58,19 +61,24 @@ interface Replay {
 }
 
 export async function recover(deps: RecoveryDeps, signal: AbortSignal): Promise<RecoveryReport> {
-  const { index, packs, bodies } = deps
-  const found = await bodies.list()
+  const { index, packs, bodies, isOrderly } = deps
   const position = index.position()
+  const found = isOrderly ? [] : await bodies.list()
   const isRebuilt = position === undefined && (packs.numbers().length > 0 || found.length > 0)
   if (isRebuilt)
     deps.log.warn('making the index of the store anew', { count: packs.numbers().length })
-  // An index that lags behind a power cut may not know a body that was acknowledged.
-  for (const body of found) {
-    const isKnown = index.volumeNamed('body', body.cid) !== undefined
-    if (!isKnown || body.isPartial) await registerBody(deps, body)
-  }
   const replay = await replayPacks(deps, position, signal)
-  for (const record of replay.references) await registerReference(deps, record)
+  // An index that lags behind a power cut may not know a body that was acknowledged. After the packs,
+  // in which a node may lie that its manifest has lost.
+  for (const body of found) {
+    signal.throwIfAborted()
+    const isKnown = index.volumeNamed('body', body.cid) !== undefined
+    if (!isKnown || body.isPartial) await trying(deps, body.cid, () => registerBody(deps, body))
+  }
+  for (const record of replay.references) {
+    await trying(deps, record.path, () => registerReference(deps, record))
+  }
+  dropLostPacks(deps)
   const lost = await applyStates(deps, replay)
   forgetOldArrivals(deps)
   for (const item of index.itemsGone()) await deps.letGo(item)
@@ -84,6 +92,19 @@ export async function recover(deps: RecoveryDeps, signal: AbortSignal): Promise<
     ? found.filter(({ hasManifest, hasBytes }) => hasBytes && !hasManifest).map(({ cid }) => cid)
     : []
   return { isRebuilt, revision: replay.revision, lost, strays, unknownBodies }
+}
+
+/** What is wrong with one file is no reason to do without all others. */
+async function trying(
+  { log }: RecoveryDeps,
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (thrown) {
+    log.error('a file in the store could not be read', { name, error: asError(thrown) })
+  }
 }
 
 async function replayPacks(
@@ -102,6 +123,7 @@ async function replayPacks(
     if (position !== undefined && pack < position.pack) continue
     const start = packs.firstSection(pack)
     const from = pack === position?.pack ? Math.max(start, position.offset) : start
+    const isLast = pack === packs.numbers().at(-1)
     const file = await packs.openPack(pack)
     let result: Awaited<ReturnType<typeof scanSections>>
     try {
@@ -115,6 +137,8 @@ async function replayPacks(
       result = await scanSections(file, {
         from,
         signal,
+        // The others were safe to their ends before the next one was begun: there is only rot.
+        skipsRotten: !isLast,
         visit: (section) => {
           if (section.codec === DAG_CBOR) note(replay, decodeRecord(section.bytes))
           else blocks.push({ ...section, digest: copyOf(section.digest) })
@@ -125,10 +149,18 @@ async function replayPacks(
     } finally {
       await file.close()
     }
-    const isLast = pack === packs.numbers().at(-1)
+    if (result.rottenCount > 0) {
+      replay.isTorn = true
+      deps.log.error('blocks in a pack are rotten', { pack, ...result })
+    }
     if (result.problem !== undefined) {
       replay.isTorn ||= !isLast
       deps.log.warn('the end of a pack is not readable', { pack, ...result, isLast })
+      // A new index knows of nothing that is behind; it may be rot, so it stays for whoever can read it.
+      if (isLast && position === undefined) {
+        packs.leaveUnfinished()
+        continue
+      }
     }
     // Also where nothing is torn: that makes safe what a killed process had only handed over.
     const isNew = result.problem !== undefined || result.endOffset > from
@@ -153,8 +185,7 @@ function tell(
   block: { digest: Uint8Array; offset: number; bytes: Uint8Array },
 ): void {
   const { digest, offset, bytes } = block
-  if (index.placeIn(volume, digest) !== undefined) return
-  index.insertBlock(volume, { digest, offset, sizeBytes: bytes.length })
+  index.putBlock(volume, { digest, offset, sizeBytes: bytes.length })
 }
 
 function packVolume(index: BlockIndex, pack: number): number {
@@ -189,7 +220,8 @@ async function applyItem(
   const sequence = known ?? items.begin(record.root, record.origin, record.addedAtMs)
   let missingCount = 0
   const members: number[] = []
-  for await (const { block } of walkDag(deps.blocks, record.root, { dups: false })) {
+  const blocks = readingWhatIsRight(deps.blocks)
+  for await (const { block } of walkDag(blocks, record.root, { dups: false })) {
     const place = index.placeOf(block.digest)
     if (place === undefined) missingCount += 1
     else members.push(place.block)
@@ -199,6 +231,22 @@ async function applyItem(
     items.apply(sequence, record, missingCount === 0 ? 'whole' : 'damaged')
   })
   return missingCount
+}
+
+/** A node that is rotten is not here; what lies below it is missing then, and is said to be. */
+function readingWhatIsRight(blocks: BlockReader): BlockReader {
+  return {
+    read: async (name, signal) => {
+      try {
+        return await blocks.read(name, signal)
+      } catch (thrown) {
+        signal?.throwIfAborted()
+        // Also where the disk fails at just this place: the node starts, and says what it has lost.
+        if (/^(CONTENT_|STORE_)/.test(errorCode(thrown) ?? '')) return undefined
+        throw thrown
+      }
+    },
+  }
 }
 
 /** Tells a new index which blocks a body and its manifest hold. */
@@ -221,12 +269,15 @@ async function registerBody(deps: RecoveryDeps, found: FoundBody): Promise<void>
       for (const node of nodes) tell(index, volume, node)
     })
     const byDigest = new Map(nodes.map(({ digest, bytes }) => [keyOf(digest), bytes]))
-    const reader = { read: ({ digest }: { digest: Uint8Array }) => byDigest.get(keyOf(digest)) }
+    const inPacks = readingWhatIsRight(deps.blocks)
+    const reader: BlockReader = {
+      read: async (name) => byDigest.get(keyOf(name.digest)) ?? (await inPacks.read(name)),
+    }
     const facts = await disk.factsOf(bodies.pathOf('body', found.cid))
     const have = await bodies.readHave(found.cid)
     await registerLeaves(deps, root, {
       volume: fileVolume('body', found.cid, facts?.sizeBytes ?? 0),
-      blocks: { read: (name) => Promise.resolve(reader.read(name)) },
+      blocks: reader,
       ranges: have ?? [[0, facts?.sizeBytes ?? 0]],
     })
   } finally {
@@ -239,7 +290,8 @@ async function registerReference(deps: RecoveryDeps, record: ReferenceRecord): P
   const reference = { path, sizeBytes, modifiedAtMs }
   const name = `${root} ${path}`
   const volume = { kind: 'reference', name, sizeBytes, reference } as const
-  await registerLeaves(deps, root, { volume, blocks: deps.blocks, ranges: [[0, sizeBytes]] })
+  const blocks = readingWhatIsRight(deps.blocks)
+  await registerLeaves(deps, root, { volume, blocks, ranges: [[0, sizeBytes]] })
 }
 
 /** Tells the index where the leaves of a file lie in a volume that holds it as it is. */
@@ -308,15 +360,26 @@ async function removeUseless(deps: RecoveryDeps, found: readonly FoundBody[]): P
 /** Files that somebody took away, or cut: what lay in them is not here any more. */
 async function dropMissing(deps: RecoveryDeps, signal: AbortSignal): Promise<void> {
   const { index, bodies, disk } = deps
-  const volumes = (['body', 'manifest'] as const).flatMap((kind) => {
+  const kinds = ['body', 'manifest'] as const
+  const count = kinds.reduce((sum, kind) => sum + index.volumesCount(kind), 0)
+  if (count > CHECKED_FILES_MAX) return
+  const volumes = kinds.flatMap((kind) => {
     return index.volumes(kind).map((volume) => ({ ...volume, part: kind }))
   })
-  if (volumes.length > CHECKED_FILES_MAX) return
   await inParallel(volumes, CHECKS_PARALLEL_MAX, async ({ volume, name, part }) => {
     signal.throwIfAborted()
     const facts = await disk.factsOf(bodies.pathOf(part, name))
     for (const place of index.blocksBeyond(volume, facts?.sizeBytes ?? 0)) deps.drop(place)
   })
+}
+
+/** Packs that somebody took away: what lay in them is elsewhere, or missing. */
+function dropLostPacks({ index, packs, drop }: RecoveryDeps): void {
+  const there = new Set(packs.numbers().map(String))
+  for (const { volume, name } of index.volumes('pack')) {
+    if (there.has(name)) continue
+    for (const place of index.blocksBeyond(volume, 0)) drop(place)
+  }
 }
 
 async function inParallel<T>(
@@ -334,7 +397,7 @@ async function inParallel<T>(
 /** What never arrived is kept for another try, but not without end. */
 function forgetOldArrivals({ items }: RecoveryDeps): void {
   const arriving = items.arriving().sort((one, other) => other.sequence - one.sequence)
-  for (const { sequence } of arriving.slice(ARRIVING_ITEMS_MAX)) items.remove(sequence)
+  for (const { sequence } of arriving.slice(IDLE_ARRIVALS_MAX)) items.remove(sequence)
 }
 
 function fileVolume(

@@ -49,6 +49,8 @@ export interface ScanResult {
   endOffset: number
   /** What stands there instead of a section; undefined at the end of the file. */
   problem: string | undefined
+  /** Sections that were passed over because their bytes have not the right hash. */
+  rottenCount: number
 }
 
 interface Scan {
@@ -56,38 +58,53 @@ interface Scan {
   from: number
   signal?: AbortSignal
   visit(section: FoundSection): void
+  /**
+   * Goes on behind a section whose bytes are wrong, by its length; for files that were safe once. Where
+   * a power cut may have torn one, nothing behind the first wrong section counts; that is the default.
+   */
+  skipsRotten?: boolean
   /** Asked between reads, so that a long scan leaves the process time for other things. */
   breathe?: () => Promise<void>
 }
 
-/** Visits all sections whose bytes have the right hash, up to the first that has not. */
+/** Visits all sections whose bytes have the right hash, up to the first that has not, or to the end. */
 export async function scanSections(file: DiskFile, scan: Scan): Promise<ScanResult> {
   const buffer = Buffer.allocUnsafeSlow(SCAN_BYTES)
   const { sizeBytes } = await file.facts()
   let base = scan.from
+  let rottenCount = 0
   while (base < sizeBytes) {
     scan.signal?.throwIfAborted()
     const filled = await file.read(buffer, base)
-    const { usedBytes, problem } = visitAll(buffer.subarray(0, filled), base, scan.visit)
+    const found = visitAll(buffer.subarray(0, filled), base, scan.visit)
+    const { usedBytes, problem, rottenEnd } = found
     base += usedBytes
-    if (problem !== undefined) return { endOffset: base, problem }
+    if (rottenEnd !== undefined && scan.skipsRotten === true) {
+      rottenCount += 1
+      base = rottenEnd
+    } else if (problem !== undefined) return { endOffset: base, problem, rottenCount }
     // A whole section fits: when none was found, the file ends in the middle of one.
-    if (usedBytes === 0) return { endOffset: base, problem: 'the last block is cut off' }
+    else if (usedBytes === 0) {
+      return { endOffset: base, problem: 'the last block is cut off', rottenCount }
+    }
     await scan.breathe?.()
   }
-  return { endOffset: base, problem: undefined }
+  return { endOffset: base, problem: undefined, rottenCount }
 }
 
 function visitAll(
   bytes: Buffer,
   base: number,
   visit: Scan['visit'],
-): { usedBytes: number; problem: string | undefined } {
+): { usedBytes: number; problem: string | undefined; rottenEnd: number | undefined } {
   let at = 0
   for (;;) {
     const found = sectionAt(bytes, at)
-    if (found === undefined) return { usedBytes: at, problem: undefined }
-    if ('problem' in found) return { usedBytes: at, problem: found.problem }
+    if (found === undefined) return { usedBytes: at, problem: undefined, rottenEnd: undefined }
+    if ('problem' in found) {
+      const { problem, end } = found
+      return { usedBytes: at, problem, rottenEnd: end === undefined ? undefined : base + end }
+    }
     visit({ ...found, offset: base + found.offset })
     at = found.end
   }
@@ -97,7 +114,7 @@ function visitAll(
 function sectionAt(
   bytes: Buffer,
   at: number,
-): (FoundSection & { end: number }) | { problem: string } | undefined {
+): (FoundSection & { end: number }) | { problem: string; end?: number } | undefined {
   let length = 0
   let start = at
   for (let shift = 0; ; shift += 7) {
@@ -119,7 +136,7 @@ function sectionAt(
   const digest = bytes.subarray(start + CID_PREFIX_BYTES, start + CID_V1_BYTES)
   const block = bytes.subarray(start + CID_V1_BYTES, end)
   if (!isSameDigest(createHash('sha256').update(block).digest(), digest)) {
-    return { problem: 'a block has other bytes than its id says' }
+    return { problem: 'a block has other bytes than its id says', end }
   }
   const codec = bytes[start + 1] ?? 0
   return { codec, digest, offset: start + CID_V1_BYTES, bytes: block, end }

@@ -5,7 +5,7 @@
  */
 
 import { storeFull } from '../errors.ts'
-import { SPACE_CHECK_BYTES } from '../limits.ts'
+import { HEADROOM_BYTES, HEADROOM_PARTS, SPACE_CHECK_BYTES } from '../limits.ts'
 import type { Disk } from './disk.ts'
 
 export interface SpaceOptions {
@@ -42,15 +42,77 @@ export class Space {
 
   /** Whether so many bytes more would fit now. */
   async fits(sizeBytes: number): Promise<boolean> {
-    const { folder, storeBytesMax, freeBytesMin } = this.#options
-    const afterBytes = this.#storedBytes() + this.#claimedBytes + sizeBytes
-    if (storeBytesMax > 0 && afterBytes > storeBytesMax) return false
+    const { folder, freeBytesMin } = this.#options
+    if (!this.#isWithinLimit(sizeBytes)) return false
     return (await this.#disk.freeBytes(folder)) - sizeBytes >= freeBytesMin
   }
 
   /** @throws CodedError `STORE_FULL` when a file of this size would not fit now. */
   async check(sizeBytes: number): Promise<void> {
     if (!(await this.fits(sizeBytes))) throw storeFull()
+  }
+
+  /**
+   * For a file to which also what frees space is written: counted, and never refused by the owner's
+   * limits. What else goes there passes a gate before.
+   */
+  countingClaim(): SpaceClaim {
+    let claimedBytes = 0
+    const count = (sizeBytes: number): void => {
+      claimedBytes += sizeBytes
+      this.#claimedBytes += sizeBytes
+    }
+    return {
+      take: (sizeBytes) => Promise.resolve(count(sizeBytes)),
+      count,
+      release: () => {
+        this.#claimedBytes -= claimedBytes
+        claimedBytes = 0
+      },
+    }
+  }
+
+  /** For a file whose bytes were counted beforehand: only whether the disk has room is asked. */
+  countedClaim(): SpaceClaim {
+    const isFree = this.#diskGate()
+    return { take: (sizeBytes) => isFree(sizeBytes), count: () => {}, release: () => {} }
+  }
+
+  /**
+   * For bytes that will be counted elsewhere: a function that lets them pass.
+   * @throws CodedError, when it is called, `STORE_FULL`
+   */
+  gate(): (sizeBytes: number, writtenBytes: number) => Promise<void> {
+    const isFree = this.#diskGate()
+    return async (sizeBytes, writtenBytes) => {
+      if (!this.#isWithinLimit(sizeBytes)) throw storeFull()
+      await isFree(sizeBytes + writtenBytes)
+    }
+  }
+
+  #isWithinLimit(sizeBytes: number): boolean {
+    const { storeBytesMax } = this.#options
+    const afterBytes = this.#storedBytes() + this.#claimedBytes + sizeBytes
+    return storeBytesMax === 0 || afterBytes <= storeBytesMax
+  }
+
+  #diskGate(): (sizeBytes: number) => Promise<void> {
+    let passedBytes = SPACE_CHECK_BYTES
+    return async (sizeBytes) => {
+      passedBytes += sizeBytes
+      if (passedBytes < SPACE_CHECK_BYTES) return
+      passedBytes = sizeBytes
+      const { folder, freeBytesMin } = this.#options
+      const freeBytes = await this.#disk.freeBytes(folder)
+      if (freeBytes - sizeBytes < freeBytesMin) throw storeFull()
+    }
+  }
+
+  /** Bytes that others make room for at once: no more than a part of a small store. */
+  get headroomBytes(): number {
+    const { storeBytesMax } = this.#options
+    if (storeBytesMax === 0) return HEADROOM_BYTES
+    return Math.min(HEADROOM_BYTES, Math.floor(storeBytesMax / HEADROOM_PARTS))
   }
 
   claim(): SpaceClaim {

@@ -104,7 +104,7 @@ class CarImport {
 
   /** @returns where the file broke off. */
   async #unpack(car: CarStream, intake: Intake): Promise<string | undefined> {
-    const unpacker = new Unpacker(this.#deps.store, intake)
+    const unpacker = new Unpacker(this.#deps.store, intake, this.#options.signal)
     let problem: string | undefined
     await this.#learnFrom(unpacker)
     try {

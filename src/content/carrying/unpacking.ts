@@ -9,10 +9,13 @@ export class Unpacker {
   readonly #store: Pick<BlockStore, 'space'>
   readonly #intake: Intake
   readonly #places: FilePlaces
+  readonly #signal: AbortSignal
 
-  constructor(store: Pick<BlockStore, 'space'>, intake: Intake) {
+  /** @param signal ends the wait for a file that somebody else writes to. */
+  constructor(store: Pick<BlockStore, 'space'>, intake: Intake, signal: AbortSignal) {
     this.#store = store
     this.#intake = intake
+    this.#signal = signal
     this.#places = new FilePlaces((digest) => intake.has(digest))
   }
 
@@ -93,7 +96,7 @@ export class Unpacker {
 
   async #openBody(file: LooseFile): ReturnType<Intake['openPartial']> {
     if (this.#intake.hasManyBodies) await this.#intake.closeBodies()
-    return this.#intake.openPartial(file.root, file.sizeBytes)
+    return this.#intake.openPartial(file.root, file.sizeBytes, this.#signal)
   }
 }
 

@@ -220,10 +220,11 @@ export class OwnerDesk {
     return this.#owned(await this.#deps.content.update(cid, changes))
   }
 
-  async remove(cid: CID): Promise<OwnedItem | undefined> {
+  /** @param options.erases its bytes are not to stay on the disk among those of others. */
+  async remove(cid: CID, options?: { erases: boolean }): Promise<OwnedItem | undefined> {
     // Who published it is known only while it is here.
     const owned = this.get(cid)
-    const removed = await this.#deps.content.remove(cid)
+    const removed = await this.#deps.content.remove(cid, options)
     return removed === undefined ? undefined : owned
   }
 

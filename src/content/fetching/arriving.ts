@@ -16,6 +16,8 @@ type Step = () => void
 
 /** What may end a transfer: both may throw. */
 export interface ArrivingChecks {
+  /** Ends a wait for a file that somebody else writes to. */
+  signal: AbortSignal
   /** Told how large a file is, before its first byte is taken. */
   onSize(sizeBytes: number): void
   /** Told of every block but the leaves of large files. */
@@ -95,7 +97,6 @@ export class Arriving implements DagSink {
     this.#do(() => {
       if (from !== undefined) {
         this.#file.repeat(from, sizeBytes)
-        this.#file.repeated(this.#offset, sizeBytes)
       } else {
         // It lies elsewhere in the store, and is read there; here stays a hole.
         this.#intake.has(name.digest)
@@ -107,6 +108,7 @@ export class Arriving implements DagSink {
 
   fileEnded(): void {
     this.#do(() => {
+      this.#file.isEnded = true
       this.#body = undefined
     })
   }
@@ -131,13 +133,15 @@ export class Arriving implements DagSink {
 
   #open(root: CID, sizeBytes: number, offset: number): void {
     this.#do(() => {
-      this.#opening = this.#intake.openPartial(root, sizeBytes).then((body) => {
-        body.seek(offset)
-        this.#body = body
-        this.#offset = offset
-        this.#opening = undefined
-        this.#catchUp()
-      })
+      this.#opening = this.#intake
+        .openPartial(root, sizeBytes, this.#checks.signal)
+        .then((body) => {
+          body.seek(offset)
+          this.#body = body
+          this.#offset = offset
+          this.#opening = undefined
+          this.#catchUp()
+        })
       // Whoever waits for it hears of its failure; nothing is taken after it.
       this.#opening.catch(() => {})
     })

@@ -15,6 +15,8 @@ export interface FetchDeps {
   refusals: RefusalDesk
   metrics: ContentMetrics
   clock: Clock
+  /** Removes what may go; whether there is room for so much then. */
+  makeRoom(neededBytes: number): Promise<boolean>
   log: Logger
 }
 

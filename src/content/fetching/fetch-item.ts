@@ -13,6 +13,7 @@ import {
   type PeerId,
 } from '../../base/base.ts'
 import type { Intake } from '../blocks/blocks.ts'
+import { storeFull } from '../errors.ts'
 import { sourceOf } from '../library.ts'
 import { FETCH_ROUNDS_MAX } from '../limits.ts'
 import { checkBlockAllowed } from '../refusing.ts'
@@ -159,7 +160,9 @@ async function tryHolder(
   const options = {
     signal: request.signal,
     onProgress,
-    checkSpace: (sizeBytes: number) => store.space.check(sizeBytes),
+    checkSpace: async (sizeBytes: number) => {
+      if (!(await deps.makeRoom(sizeBytes))) throw storeFull()
+    },
     checkBlock: (digest: Uint8Array) => checkBlockAllowed(deps.refusals, digest),
   }
   try {

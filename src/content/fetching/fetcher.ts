@@ -91,6 +91,7 @@ export class Fetcher {
     let publication: Uint8Array | undefined
     try {
       const fetched = await fetchItem(this.#deps, request, { intake, report })
+      await intake.ready()
       // So that the root, too, can be read from the store.
       await intake.checkpoint()
       publication = await this.#admitted(request, fetched)

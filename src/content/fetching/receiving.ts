@@ -56,8 +56,10 @@ export async function receiveLocal(
   intake: Intake,
   signal: AbortSignal,
 ): Promise<Received | undefined> {
-  const reader = new DagReader(cid, new Arriving(intake, CHECKS_NOTHING), { dups: true })
+  const arriving = new Arriving(intake, { signal, onSize: () => {}, checkBlock: () => {} })
+  const reader = new DagReader(cid, arriving, { dups: true })
   await reader.replay(sharing(deps.local, intake), { signal })
+  await arriving.settled()
   return reader.isWhole ? receivedOf(reader, reader.verifiedBytes) : undefined
 }
 
@@ -77,6 +79,7 @@ export async function receiveItem(
   let spaceCheck: Promise<void> = Promise.resolve()
   let body: PeerBody | undefined
   const arriving = new Arriving(intake, {
+    signal,
     checkBlock: (digest) => options.checkBlock(digest),
     onSize: (sizeBytes) => {
       spaceCheck = options.checkSpace(sizeBytes)
@@ -108,6 +111,8 @@ export async function receiveItem(
     await arriving.settled()
     return receivedOf(reader, knownBytes)
   } catch (thrown) {
+    // Whoever goes on writes to the same files.
+    await arriving.settled().catch(() => {})
     await spaceCheck
     if (signal.aborted) throw abortReason(signal)
     throw thrown
@@ -116,9 +121,6 @@ export async function receiveItem(
     body.discard()
   }
 }
-
-/** What is here was checked when it came. */
-const CHECKS_NOTHING = { onSize: () => {}, checkBlock: () => {} }
 
 function receivedOf(reader: DagReader, knownBytes: number): Received {
   const { verifiedBytes: sizeBytes, carBodyBytes, blocksCount } = reader

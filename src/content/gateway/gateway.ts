@@ -11,11 +11,10 @@ import type { BlockStore, Place, StoredItem } from '../blocks/blocks.ts'
 import { type DagSection, type DagSource, dagSections } from '../car/car.ts'
 import { encodeCarHeader } from '../car-format.ts'
 import { damaged } from '../errors.ts'
-import { sourceOf } from '../library.ts'
 import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from '../limits.ts'
 import type { ContentMetrics } from '../metrics.ts'
 import { type RefusalDesk, withoutRefused } from '../refusing.ts'
-import { blockNameOf, type Found, resolvePath } from '../unixfs/unixfs.ts'
+import { type BlockName, blockNameOf, type Found, resolvePath } from '../unixfs/unixfs.ts'
 import {
   type GatewayQuestion,
   isInline,
@@ -151,7 +150,8 @@ export class Gateway {
     const refused = this.#refusalOf(question, root !== undefined)
     if (refused !== undefined) return refused
     if (root === undefined) return isOnlyIfCached(headers) ? NOT_CACHED : NOT_HERE
-    const found = await resolvePath(this.#deps.store, question.cid, question.path)
+    const { blocks } = this.#deps.store.within(root.item)
+    const found = await resolvePath(blocks, question.cid, question.path)
     if (found.kind !== 'found') return NOT_HERE
     for (const { cid } of [...found.passed, found]) {
       const part = this.#refusalOf({ cid, path: [] }, true)
@@ -174,8 +174,9 @@ export class Gateway {
     return { status: refused.status, text: refused.reason }
   }
 
-  #source(): DagSource<Place> {
-    return withoutRefused(sourceOf(this.#deps.store), this.#deps.refusals)
+  /** What may go out is one item: a link in it to what is in another proves nothing. */
+  #source(item: StoredItem): DagSource<Place> {
+    return withoutRefused(this.#deps.store.within(item), this.#deps.refusals)
   }
 
   #rawAnswer(
@@ -183,9 +184,10 @@ export class Gateway {
     { cid, entries }: Found,
     item: StoredItem,
   ): Answer | Refusal {
-    const place = this.#deps.store.placeOf(blockNameOf(cid).digest)
-    if (place === undefined) return NOT_HERE
-    const { sizeBytes } = place
+    const source = this.#deps.store.within(item)
+    const found = source.index.find(blockNameOf(cid))
+    if (found === undefined) return NOT_HERE
+    const { sizeBytes } = found
     return {
       item,
       headers: {
@@ -195,22 +197,15 @@ export class Gateway {
       },
       lengthBytes: sizeBytes,
       skipBytes: 0,
-      sections: this.#wholeBlock(place, blockNameOf(cid).digest),
+      sections: wholeBlock(source, blockNameOf(cid), sizeBytes),
     }
-  }
-
-  /** One block by itself, read and checked at once: it is small. */
-  async *#wholeBlock(place: Place, digest: Uint8Array): AsyncGenerator<DagSection<Place>> {
-    const bytes = await this.#deps.store.read({ digest })
-    if (bytes === undefined || bytes.length !== place.sizeBytes) throw damaged()
-    yield { head: NO_HEAD, bytes }
   }
 
   async #carAnswer(question: CarQuestion, target: Found, item: StoredItem): Promise<Answer> {
     const { cid, dups, scope, range, skipBytes } = question
     const isWhole = dups && scope === 'all' && range === undefined && cid.equals(item.cid)
     const isItem = isWhole && question.path.length === 0
-    const source = this.#source()
+    const source = this.#source(item)
     const selection = { scope, range, dups }
     const sections = dagSections(source, cid, target, { ...selection, skipBytes })
     const knownBytes = isItem ? encodeCarHeader(cid).length + item.carBodyBytes : undefined
@@ -255,6 +250,17 @@ export class Gateway {
 }
 
 const NO_HEAD = new Uint8Array()
+
+/** One block by itself, read and checked at once: it is small. */
+async function* wholeBlock(
+  { blocks }: DagSource<Place>,
+  name: BlockName,
+  sizeBytes: number,
+): AsyncGenerator<DagSection<Place>> {
+  const bytes = await blocks.read(name)
+  if (bytes === undefined || bytes.length !== sizeBytes) throw damaged()
+  yield { head: NO_HEAD, bytes }
+}
 
 async function lengthOf(sections: AsyncIterable<DagSection<Place>>): Promise<number> {
   let sumBytes = 0

@@ -39,6 +39,13 @@ CREATE TABLE content_items (
   last_use       INTEGER NOT NULL
 ) STRICT;
 
+-- Few among many, and asked for often.
+CREATE INDEX content_items_arriving ON content_items (sequence) WHERE state = 'arriving';
+CREATE INDEX content_items_damaged ON content_items (sequence) WHERE state = 'damaged';
+-- What may go to make room, in the order in which it goes.
+CREATE INDEX content_items_evictable ON content_items (last_use)
+  WHERE origin = 'fetched' AND is_kept = 0;
+
 -- Files in which blocks lie.
 CREATE TABLE content_volumes (
   volume         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -57,7 +64,8 @@ CREATE TABLE content_volumes (
 
 -- Every block that is whole and right, wherever it lies; one that lies in two places has two rows.
 CREATE TABLE content_blocks (
-  block          INTEGER PRIMARY KEY,
+  -- Never used twice: whoever still has the number of a block that is gone must not find another.
+  block          INTEGER PRIMARY KEY AUTOINCREMENT,
   digest         BLOB    NOT NULL CHECK (length(digest) = 32),
   -- The first 48 bits of the digest: an index over those is a third of one over all.
   digest_key     INTEGER NOT NULL,
@@ -66,7 +74,7 @@ CREATE TABLE content_blocks (
   size_bytes     INTEGER NOT NULL CHECK (size_bytes >= 0)
 ) STRICT;
 CREATE INDEX content_blocks_by_digest ON content_blocks (digest_key);
-CREATE INDEX content_blocks_by_volume ON content_blocks (volume);
+CREATE INDEX content_blocks_by_volume ON content_blocks (volume, offset_bytes);
 
 -- Which blocks an item is made of.
 CREATE TABLE content_members (
