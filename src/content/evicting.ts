@@ -5,6 +5,7 @@
  */
 import type { Logger } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
+import { EVICTION_CANDIDATES_MAX } from './limits.ts'
 
 /** In which order items go. A policy that knows what fetching them again would cost comes later. */
 export interface EvictionPolicy {
@@ -36,13 +37,16 @@ export async function makeRoom(
     await store.forgetArrival(sequence)
     if (await store.space.fits(neededBytes)) return true
   }
-  for (const item of policy.order(store.items.evictable())) {
-    if (store.isArriving(item)) continue
-    log.info('removing an item to make room', { cid: item.cid.toString(), bytes: item.sizeBytes })
-    await store.remove(item.cid)
-    if (await store.space.fits(neededBytes)) return true
+  for (;;) {
+    const candidates = store.items.evictable(EVICTION_CANDIDATES_MAX)
+    const removable = candidates.filter((item) => !store.isArriving(item))
+    if (removable.length === 0) return false
+    for (const item of policy.order(removable)) {
+      log.info('removing an item to make room', { cid: item.cid.toString(), bytes: item.sizeBytes })
+      await store.remove(item.cid)
+      if (await store.space.fits(neededBytes)) return true
+    }
   }
-  return false
 }
 
 /** One at a time: two at once would both remove what is enough for both. */

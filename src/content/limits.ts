@@ -180,6 +180,9 @@ export const NOTE_MS = 10 * 60_000
 /** Items that did not arrive whole and are kept for another try; beyond it the oldest go. */
 export const IDLE_ARRIVALS_MAX = 64
 
+/** Items that are looked at together to choose who goes: ten ms of a slow board's. */
+export const EVICTION_CANDIDATES_MAX = 512
+
 /** Bytes that are kept free for what arrives at this moment, when others make room. */
 export const HEADROOM_BYTES = 64 * MEBIBYTE
 

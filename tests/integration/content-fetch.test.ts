@@ -102,6 +102,31 @@ it('fetches a file of equal leaves', async () => {
   expect(read.equals(Buffer.alloc(4 * MEBIBYTE + 5))).toBe(true)
 })
 
+it('fetches two folders at once that have a large file in common', async () => {
+  const [holder, reader] = [await start('holder'), await start('reader')]
+  const shared = bytesOf(70, 5 * MEBIBYTE + 11)
+  const roots: CID[] = []
+  for (const text of ['one', 'two', 'three']) {
+    const added = await holder.content.addFolder(
+      (async function* () {
+        yield { kind: 'file', path: 'a.bin', content: inPieces(shared) } as const
+        yield { kind: 'file', path: 'b.txt', content: inPieces(Buffer.from(text)) } as const
+      })(),
+      { name: text, visibility: 'public', signal: never },
+    )
+    roots.push(added.item.cid)
+  }
+  await Promise.all(roots.map((root) => reader.content.fetch(root, get)))
+  await reader.stop()
+  const again = await startNode({ name: 'reader', city, cleanup, folder: reader.folder })
+  expect(again.content.list().map(({ isWhole }) => isWhole)).toEqual([true, true, true])
+  for (const root of roots) {
+    const found = await again.content.resolve(root, ['a.bin'])
+    if (found.kind !== 'found') throw new Error(found.kind)
+    expect((await readAll(again.content.openBytes(found.cid))).equals(shared)).toBe(true)
+  }
+})
+
 it('neither serves a private item nor says that it has it', async () => {
   const [first, second] = [await start('first'), await start('second')]
   const options = { name: 'diary.txt', visibility: 'private', signal: never } as const

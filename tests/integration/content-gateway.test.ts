@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The Trustless Gateway as others see it. */
 import { CarReader } from '@ipld/car'
+import { encode } from '@ipld/dag-pb'
+import { UnixFS } from 'ipfs-unixfs'
 import { exporter } from 'ipfs-unixfs-exporter'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cidOf, RAW } from '../../src/content/unixfs/cids.ts'
 import {
@@ -38,6 +40,28 @@ async function blocksOf(response: Response): Promise<{ cid: CID; bytes: Uint8Arr
   for await (const block of reader.blocks()) blocks.push(block)
   return blocks
 }
+
+it('shows nothing private through a public item whose bytes are a folder that links to it', async () => {
+  const secret = await node.content.add(inPieces(bytesOf(22, MEBIBYTE + 5)), {
+    name: 'diary.txt',
+    visibility: 'private',
+    signal: never,
+  })
+  const forged = encode({
+    Data: new UnixFS({ type: 'directory' }).marshal(),
+    Links: [{ Name: 'diary', Hash: secret.cid, Tsize: 1 }],
+  })
+  const options = { name: 'harmless.bin', visibility: 'public', signal: never } as const
+  const file = await node.content.add(inPieces(forged), options)
+  // The very same block, called a folder.
+  const folder = CID.createV1(0x70, file.cid.multihash)
+  expect((await ask(`/ipfs/${folder}/diary?format=raw`)).status).toBe(404)
+  expect((await ask(`/ipfs/${folder}/diary?format=car`)).status).toBe(404)
+  const car = await ask(`/ipfs/${folder}?format=car&dag-scope=all`)
+    .then((answer) => answer.arrayBuffer())
+    .catch(() => new ArrayBuffer())
+  expect(car.byteLength).toBeLessThan(1_000)
+})
 
 describe('blocks', () => {
   it('come raw, by their own CID, with headers that keep browsers and caches in line', async () => {

@@ -2,7 +2,7 @@
 /** Items in the store: added, kept through crashes, refused when the disk is full. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CID } from 'multiformats/cid'
@@ -259,6 +259,24 @@ it('finds out at start what is missing, damaged or left over', async () => {
   await node.content.add(inPieces(bytesOf(43, LARGE)), own)
   expect(node.content.health()).toEqual([])
   expect((await readAll(node.content.openBytes(short.cid))).equals(bytesOf(43, LARGE))).toBe(true)
+})
+
+it('reads a file of the owner’s again when it was touched and added again', async () => {
+  const node = await start()
+  const path = join(node.folder, 'film.bin')
+  const bytes = bytesOf(44, LARGE)
+  await writeFile(path, bytes)
+  const add = async (): Promise<CID> => {
+    const { size, mtimeMs } = await stat(path)
+    const reference = { path, sizeBytes: size, modifiedAtMs: Math.floor(mtimeMs) }
+    return (await node.content.add(inPieces(bytes), { ...own, reference })).cid
+  }
+  const cid = await add()
+  await utimes(path, 1_000, 1_000)
+  const reading = readAll(node.content.openBytes(cid))
+  await expect(reading).rejects.toMatchObject({ code: 'CONTENT_CHANGED' })
+  await add()
+  expect((await readAll(node.content.openBytes(cid))).equals(bytes)).toBe(true)
 })
 
 /** Runs a node in a process of its own, which says on stdout what it has acknowledged. */

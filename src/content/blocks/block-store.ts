@@ -218,9 +218,10 @@ export class BlockStore {
       try {
         await this.readInto(bytes, place)
       } catch (thrown) {
-        // It was moved out of a pack that is gone now: there it is read again.
-        if (isLoss(errorCode(thrown)) && find()?.volume !== place.volume) continue
-        throw thrown
+        // It was moved out of a pack that is gone now, or lies elsewhere too: there it is read.
+        const now = isLoss(errorCode(thrown)) ? find() : undefined
+        if (now === undefined || now.volume === place.volume) throw thrown
+        continue
       }
       this.check(place, digest, createHash('sha256').update(bytes).digest())
       return bytes

@@ -187,15 +187,16 @@ export class Catalogue {
     this.#uses.clear()
   }
 
-  /** What may be removed to make room, longest unused first. */
-  evictable(): StoredItem[] {
+  /** What may be removed to make room, longest unused first: the first so many. */
+  evictable(limit: number): StoredItem[] {
     this.flushUses()
     return this.#database
-      .prepare<ItemRow>(
+      .prepare<ItemRow, [number]>(
         `SELECT * FROM content_items
-         WHERE state <> 'arriving' AND origin = 'fetched' AND is_kept = 0 ORDER BY last_use`,
+         WHERE state <> 'arriving' AND origin = 'fetched' AND is_kept = 0
+         ORDER BY last_use LIMIT ?`,
       )
-      .all()
+      .all(limit)
       .map(itemFrom)
   }
 
