@@ -252,6 +252,31 @@ it.each([1, 2, 3, 4, 5, 6, 7, 8])(
   },
 )
 
+it('copies no pack of which most is records, and one of which most is waste', async () => {
+  const { store, disk } = await openStore()
+  for (let count = 0; count < 5; count++) await put(store, Buffer.from(`small ${count}`))
+  const waste = named(bytesOf(11, 200_000))
+  const failed = store.begin(waste.cid, 'fetched')
+  await failed.ready()
+  // A new pack begins, and all that is in it is given up.
+  const gone = await put(store, Buffer.from('gone'))
+  await store.remove(gone, { erases: true })
+  const before = disk.counts.writtenBytes
+  failed.put(waste, bytesOf(11, 200_000))
+  await store.end(failed)
+  await put(store, Buffer.from('closes it'))
+  const [current] = store.packs().slice(-1)
+  if (current === undefined) throw new Error('there is one')
+  await store.compact(store.packs())
+  expect(disk.counts.writtenBytes - before).toBeLessThan(220_000)
+  await store.compact([current], { erases: true })
+  const sizes = disk.files().filter((path) => path.endsWith('.car'))
+  const sumBytes = sizes.reduce((sum, path) => sum + disk.bytesOf(path).length, 0)
+  expect(sumBytes).toBeLessThan(50_000)
+  expect(store.items.list()).toHaveLength(6)
+  await store.close()
+})
+
 it('appends nothing to a pack whose beginning was torn', async () => {
   const disk = new SimulatedDisk({ seed: 1 })
   for (const folder of ['/content', '/content/packs']) await disk.makeFolder(folder)

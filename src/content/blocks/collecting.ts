@@ -12,7 +12,7 @@ import type { Catalogue, StoredItem } from './catalogue.ts'
 import { PACK_WASTE_MAX, SLICE_ROWS } from './limits.ts'
 import type { PackPosition, Packs } from './packs.ts'
 import { DAG_CBOR, decodeRecord, type PackRecord } from './records.ts'
-import { scanSections } from './sections.ts'
+import { type FoundSection, scanSections } from './sections.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface CollectorDeps {
@@ -35,6 +35,8 @@ export class Collector {
   readonly #deps: CollectorDeps
   /** Bodies that lost a block, by volume. */
   readonly #partials = new Map<number, Volume>()
+  /** Packs of which the blocks are of no use, and most of the rest is. */
+  readonly #fullOfRecords = new Set<number>()
 
   constructor(deps: CollectorDeps) {
     this.#deps = deps
@@ -57,8 +59,10 @@ export class Collector {
     const packs: number[] = []
     for (const number of touched) {
       const volume = index.volume(number)
-      if (volume?.kind === 'pack') packs.push(Number(volume.name))
-      else if (volume !== undefined) await this.#removeIfUseless(volume)
+      if (volume?.kind === 'pack') {
+        packs.push(Number(volume.name))
+        this.#fullOfRecords.delete(Number(volume.name))
+      } else if (volume !== undefined) await this.#removeIfUseless(volume)
     }
     return packs
   }
@@ -105,68 +109,104 @@ export class Collector {
    */
   async compact(pack: number, { erases }: { erases: boolean }): Promise<void> {
     const { index, packs } = this.#deps
+    // None: then there are only records in it, or what a power cut kept from being removed.
     const volume = index.volumeNamed('pack', String(pack))
-    if (volume === undefined || this.#deps.isUnindexed(pack)) return
+    if (this.#deps.isUnindexed(pack)) return
     if (erases && pack === packs.currentPack) await packs.leave(pack)
     const sizeBytes = packs.sizeOf(pack)
     if (sizeBytes === undefined || pack === packs.currentPack) return
     this.#deps.flushShares()
-    const isWorthIt = index.usefulBytes(volume.volume) <= sizeBytes * (1 - PACK_WASTE_MAX)
-    if (!erases && !isWorthIt) return
+    if (!erases && !(await this.#isWorthIt(pack, volume, sizeBytes))) return
     if (!(await this.#copyOut(pack, volume))) return
     this.#deps.flushShares()
-    const left = index.usefulBytes(volume.volume)
     // Something came to be of use while the rest was copied: another time.
-    if (left > 0) return
-    index.removeVolume(volume)
-    this.#deps.volumes.forget(volume.volume)
+    if (volume !== undefined && index.usefulBytes(volume.volume) > 0) return
+    if (volume !== undefined) {
+      index.removeVolume(volume)
+      this.#deps.volumes.forget(volume.volume)
+    }
     // A power cut may set the index back, and then it must not name a file that is gone: whoever
     // appended meanwhile has told it to read the packs only behind what was copied.
     index.makeSafe()
     await packs.remove(pack)
   }
 
+  /** The index knows what the blocks are worth; of records only reading the pack tells. */
+  async #isWorthIt(pack: number, volume: Volume | undefined, sizeBytes: number): Promise<boolean> {
+    const limitBytes = sizeBytes * (1 - PACK_WASTE_MAX)
+    if (this.#fullOfRecords.has(pack)) return false
+    if (volume !== undefined && this.#deps.index.usefulBytes(volume.volume) > limitBytes) {
+      return false
+    }
+    let wantedBytes = 0
+    const visit = ({ bytes }: FoundSection): void => {
+      wantedBytes += bytes.length
+    }
+    await this.#visitWanted(pack, this.#usefulIn(volume), visit, breathe)
+    const isWorthIt = wantedBytes <= limitBytes
+    // Else it would be read again and again for nothing.
+    if (!isWorthIt) this.#fullOfRecords.add(pack)
+    return isWorthIt
+  }
+
   /** @returns whether all of the pack was looked at */
-  async #copyOut(pack: number, volume: Volume): Promise<boolean> {
-    const { packs, index } = this.#deps
-    const isOldest = packs.numbers()[0] === pack
-    const file = await packs.openPack(pack)
+  async #copyOut(pack: number, volume: Volume | undefined): Promise<boolean> {
+    const { packs } = this.#deps
     const epoch = packs.epoch
     const moved: { block: number; to: PackPosition }[] = []
-    let isRead = false
-    try {
-      const useful = index.usefulDigests(volume.volume)
-      const sections: { codec: number; digest: Uint8Array; bytes: Uint8Array }[] = []
-      const flush = async (): Promise<void> => {
-        for (const { codec, digest, bytes } of sections.splice(0)) {
-          await packs.ready()
-          const to = packs.append(codec, digest, bytes)
-          const block = useful.get(keyOf(digest))
-          if (block !== undefined && codec !== DAG_CBOR) moved.push({ block, to })
-        }
+    const useful = this.#usefulIn(volume)
+    const sections: Pick<FoundSection, 'codec' | 'digest' | 'bytes'>[] = []
+    const flush = async (): Promise<void> => {
+      for (const { codec, digest, bytes } of sections.splice(0)) {
+        await packs.ready()
+        const to = packs.append(codec, digest, bytes)
+        const block = useful.get(keyOf(digest))
+        if (block !== undefined && codec !== DAG_CBOR) moved.push({ block, to })
       }
-      const { problem } = await scanSections(file, {
-        from: packs.firstSection(pack),
-        // What is rotten is left behind, and what is useless: it was looked up what is of use.
-        skipsRotten: true,
-        visit: ({ codec, digest, bytes }) => {
-          const isWanted =
-            codec === DAG_CBOR
-              ? this.#isCurrent(decodeRecord(bytes), isOldest)
-              : useful.has(keyOf(digest))
-          if (isWanted) sections.push({ codec, digest: copyOf(digest), bytes: copyOf(bytes) })
-        },
-        breathe: flush,
-      })
-      await flush()
-      isRead = problem === undefined
-    } finally {
-      await file.close()
     }
+    const visit = ({ codec, digest, bytes }: FoundSection): void => {
+      sections.push({ codec, digest: copyOf(digest), bytes: copyOf(bytes) })
+    }
+    const isRead = await this.#visitWanted(pack, useful, visit, flush)
+    await flush()
     await packs.sync()
     if (packs.epoch !== epoch) throw new CodedError('STORE_DISK_ERROR', 'A pack was not copied.')
     this.#tellMoved(moved)
     return isRead
+  }
+
+  #usefulIn(volume: Volume | undefined): Map<string, number> {
+    return volume === undefined ? new Map() : this.#deps.index.usefulDigests(volume.volume)
+  }
+
+  /** Visits what a pack holds that is of use. @returns whether all of the pack was looked at */
+  async #visitWanted(
+    pack: number,
+    useful: ReadonlyMap<string, number>,
+    visit: (section: FoundSection) => void,
+    breathe: () => Promise<void>,
+  ): Promise<boolean> {
+    const { packs } = this.#deps
+    const isOldest = packs.numbers()[0] === pack
+    const file = await packs.openPack(pack)
+    try {
+      const { problem } = await scanSections(file, {
+        from: packs.firstSection(pack),
+        // What is rotten is left behind, and what is useless: it was looked up what is of use.
+        skipsRotten: true,
+        visit: (section) => {
+          const isWanted =
+            section.codec === DAG_CBOR
+              ? this.#isCurrent(decodeRecord(section.bytes), isOldest)
+              : useful.has(keyOf(section.digest))
+          if (isWanted) visit(section)
+        },
+        breathe,
+      })
+      return problem === undefined
+    } finally {
+      await file.close()
+    }
   }
 
   #tellMoved(moved: readonly { block: number; to: PackPosition }[]): void {
