@@ -329,7 +329,7 @@ export class Intake {
     await file.finish()
     await this.#claim(cid, signal)
     // Whoever wrote to it until now may have brought all of it.
-    if (await this.#hasAll(tree)) return
+    if (await this.#hasAll(tree)) return this.#deps.claims.release(cid, this)
     const { index, bodies, volumes } = this.#deps
     const hasManifest = await this.#deps.change(async () => {
       const manifest = index.volumeNamed('manifest', cid)
