@@ -4,7 +4,9 @@
  * them: a leaf whose node came first goes to its place in the file's own body, as if the file had been
  * added here. What comes in an order that tells nothing goes to the packs, like all small blocks.
  */
+
 import type { CID } from 'multiformats/cid'
+import { copyOf } from '../../base/base.ts'
 import { LEAF_BYTES } from '../limits.ts'
 import { type BlockName, cidOf, DAG_PB, type FileNode, keyOf, RAW } from '../unixfs/unixfs.ts'
 import { AWAITED_BLOCKS_MAX, HELD_NODES_BYTES_MAX } from './limits.ts'
@@ -95,7 +97,7 @@ export class FilePlaces {
 }
 
 function fileOf({ digest }: BlockName, { sizeBytes }: FileNode): LooseFile {
-  const root = cidOf(DAG_PB, digest.slice())
+  const root = cidOf(DAG_PB, copyOf(digest))
   // What we would add as one block needs no file of its own, however others cut it.
   return { root, sizeBytes, way: sizeBytes > LEAF_BYTES ? undefined : 'blocks', held: [] }
 }

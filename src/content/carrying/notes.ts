@@ -5,11 +5,13 @@
  * too; software that does not know them sees a few more links to the same items. Read from a CAR they
  * are somebody's claims: good for a list, and for nothing else.
  */
+
 import { createHash } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
+import { copyOf } from '../../base/base.ts'
 import { type Item, type ItemTexts, tidyKind, tidyLanguage, tidyName, tidyText } from '../item.ts'
 import { DESCRIPTION_BYTES_MAX, LICENCE_BYTES_MAX, TITLE_BYTES_MAX } from '../limits.ts'
 import { SHA2_256 } from '../unixfs/unixfs.ts'
@@ -122,6 +124,6 @@ function noteOf(entry: z.infer<typeof notesSchema>['items'][number]): Note {
     language: tidyLanguage(entry.language),
     description: tidyText(entry.description, DESCRIPTION_BYTES_MAX),
     licence: tidyText(entry.licence, LICENCE_BYTES_MAX),
-    publication: isPossible ? publication.slice() : undefined,
+    publication: isPossible ? copyOf(publication) : undefined,
   }
 }

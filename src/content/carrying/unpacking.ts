@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Blocks of a CAR, verified by whoever hands them over, into the store: large files to bodies. */
+import { copyOf } from '../../base/base.ts'
 import type { BlockStore, Intake } from '../blocks/blocks.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
 import { type BlockName, type DagNode, type FileNode, parseNode, RAW } from '../unixfs/unixfs.ts'
@@ -79,7 +80,7 @@ export class Unpacker {
       const body = await this.#openBody(file)
       return body.node(block, bytes)
     }
-    const copy = { block: { ...block, digest: block.digest.slice() }, bytes: bytes.slice() }
+    const copy = { block: { ...block, digest: copyOf(block.digest) }, bytes: copyOf(bytes) }
     const oldest = this.#places.hold(file, copy)
     if (oldest !== undefined) await this.#goOn(oldest, 'blocks')
   }

@@ -7,7 +7,7 @@
  */
 import { decode, encode } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
-import { accept, reject, type Verdict } from '../../base/base.ts'
+import { accept, copyOf, reject, type Verdict } from '../../base/base.ts'
 import { tidyKind, tidyName, tidyText } from '../item.ts'
 import {
   HAVE_CIDS_MAX,
@@ -95,7 +95,7 @@ function parseHad(entry: unknown): Had | null {
 /** What is too large is none: the rest of the answer may be true all the same. */
 function tidyPublication(value: unknown): Uint8Array | undefined {
   if (!(value instanceof Uint8Array) || value.length > PUBLICATION_BYTES_MAX) return undefined
-  return value.slice()
+  return copyOf(value)
 }
 
 function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {

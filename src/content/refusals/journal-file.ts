@@ -3,6 +3,7 @@
  * Reading the journal's file: which stretches of it are whole, and what came of the rest. One rotten
  * byte costs one entry: behind it the next whole one is looked for.
  */
+import { copyOf } from '../../base/base.ts'
 import type { DiskFile } from '../blocks/blocks.ts'
 import { scanSections, sectionHead } from '../blocks/blocks.ts'
 import { DAG_CBOR, decodeEntry, encodeEntry, type JournalEntry } from './journal-entries.ts'
@@ -71,7 +72,7 @@ export function scanJournal(
     from: from.start,
     ...(from.signal === undefined ? {} : { signal: from.signal }),
     visit: ({ codec, bytes, offset }) => {
-      visit(codec === DAG_CBOR ? decodeEntry(bytes.slice()) : undefined, start)
+      visit(codec === DAG_CBOR ? decodeEntry(copyOf(bytes)) : undefined, start)
       start = offset + bytes.length
     },
   })
