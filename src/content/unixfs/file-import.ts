@@ -29,10 +29,14 @@ export interface ImportedFile {
   dagBytes: number
 }
 
+/** Bytes that most small files have room in. */
+const FIRST_BYTES = 16 * 1024
+
 export class FileImport {
   readonly #sink: ImportSink
   readonly #options: ImportRootOptions
-  #buffer: Buffer | undefined
+  /** Where a leaf is gathered: most files are small, and many are added one by one. */
+  #buffer: Buffer = Buffer.allocUnsafe(0)
   /** Bytes of all files so far. */
   sizeBytes = 0
   carBodyBytes = 0
@@ -48,16 +52,17 @@ export class FileImport {
   async add(file: FileToImport): Promise<ImportedFile> {
     const pieces = abortable(file.content, this.#options.signal)
     try {
-      this.#buffer ??= Buffer.allocUnsafe(LEAF_BYTES)
       let filledBytes = 0
       for (;;) {
         const next = await pieces.next()
         if (next.done === true) return await this.#addSmall(file, filledBytes)
-        if (filledBytes + next.value.length > LEAF_BYTES) {
+        const neededBytes = filledBytes + next.value.length
+        if (neededBytes > LEAF_BYTES) {
           return await this.#addLarge(file, resumed(this.#buffer, filledBytes, next.value, pieces))
         }
+        if (neededBytes > this.#buffer.length) this.#grow(neededBytes, filledBytes)
         this.#buffer.set(next.value, filledBytes)
-        filledBytes += next.value.length
+        filledBytes = neededBytes
       }
     } finally {
       await pieces.return(undefined)
@@ -65,7 +70,7 @@ export class FileImport {
   }
 
   async #addSmall(file: FileToImport, sizeBytes: number): Promise<ImportedFile> {
-    const leaf = (this.#buffer ?? Buffer.alloc(0)).subarray(0, sizeBytes)
+    const leaf = this.#buffer.subarray(0, sizeBytes)
     const leafCid = cidOf(RAW, sha256(leaf))
     const blocks: { cid: CID; bytes: Uint8Array; reference?: FileReference | undefined }[] = []
     const layout = new FileLayout(FILE_NODE_LINKS, (node) => blocks.push(node))
@@ -103,6 +108,12 @@ export class FileImport {
       await sink.abandon().catch(() => {})
       throw error
     }
+  }
+
+  #grow(neededBytes: number, filledBytes: number): void {
+    const larger = Buffer.allocUnsafe(Math.min(LEAF_BYTES, Math.max(neededBytes, FIRST_BYTES) * 2))
+    larger.set(this.#buffer.subarray(0, filledBytes))
+    this.#buffer = larger
   }
 
   #count(sizeBytes: number): void {
