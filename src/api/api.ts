@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * The node's HTTP faces: the control socket for its owner, and a listener on the LAN that tells
- * public facts to anybody. The only room that imports fastify.
+ * The node's HTTP faces: the control socket for its owner, a listener on the LAN that tells public
+ * facts to anybody, and the gateway where people open public items. The only room that imports
+ * fastify.
  */
-import { CodedError, errorCode, type HealthCondition, type Service } from '../base/base.ts'
+import { CodedError, type HealthCondition, type Service } from '../base/base.ts'
 import { serveControl } from './control-routes.ts'
 import { placeControlSocket, removeControlSocket } from './control-socket.ts'
 import type { Observed } from './facts.ts'
@@ -20,10 +21,18 @@ import {
   REQUEST_HEADER_BYTES_MAX,
   STOP_GRACE_MS,
 } from './limits.ts'
+import { listenError } from './listening.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 
 export type { ApiCarReport, ApiCarrying, ApiLanding } from './carry-routes.ts'
-export { type StatusConfig, statusConfigSchema } from './config.ts'
+export {
+  type GatewayConfig,
+  gatewayConfigSchema,
+  type StatusConfig,
+  statusConfigSchema,
+} from './config.ts'
+export type { OwnNames } from './doorman.ts'
+export * from './gateway/gateway.ts'
 export type {
   ApiEntry,
   ApiFetched,
@@ -103,7 +112,7 @@ export class ApiServer implements Service {
     try {
       await lan.app.listen({ host: address, port })
     } catch (cause) {
-      throw listenError(cause, this.#options.lan)
+      throw listenError(cause, { section: 'status', ...this.#options.lan })
     }
     this.#deps.log.info('the status page is up', { address, port: this.lanPort })
   }
@@ -159,36 +168,5 @@ export class ApiServer implements Service {
     } finally {
       cut.cancel()
     }
-  }
-}
-
-function listenError(cause: unknown, lan: ApiOptions['lan']): CodedError {
-  const context = { address: lan.address, port: lan.port }
-  switch (errorCode(cause)) {
-    case 'EADDRINUSE':
-      return new CodedError('PORT_TAKEN', `Port ${lan.port} is taken by another program.`, {
-        cause,
-        context,
-        advice: 'Stop that program, or set another status.port in the configuration file.',
-      })
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new CodedError('ADDRESS_UNAVAILABLE', `This machine has no address ${lan.address}.`, {
-        cause,
-        context,
-        advice: 'Set status.address in the configuration file to an address of this machine.',
-      })
-    case 'EACCES':
-      return new CodedError('PORT_FORBIDDEN', `This user may not listen on port ${lan.port}.`, {
-        cause,
-        context,
-        advice: 'Set status.port in the configuration file to a port of 1024 or above.',
-      })
-    default:
-      return new CodedError('LISTEN_FAILED', `Nothing could be opened on port ${lan.port}.`, {
-        cause,
-        context,
-        advice: 'Check status.address and status.port in the configuration file.',
-      })
   }
 }

@@ -2,6 +2,7 @@
 /** What the owner can ask and order over the control socket. */
 import { endpoints } from '../contract/contract.ts'
 import { serveCarrying } from './carry-routes.ts'
+import { callerFactsOf, judgeCaller, refusalError } from './doorman.ts'
 import { neighbourOf, type Observed, peerOf, statusOf } from './facts.ts'
 import type { HttpServer } from './http-server.ts'
 import { serveItems } from './item-routes.ts'
@@ -9,6 +10,10 @@ import type { ApiDeps } from './ports.ts'
 import { serveRefusals } from './refusal-routes.ts'
 
 export function serveControl(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {
+  server.app.addHook('onRequest', async ({ raw }) => {
+    const judgement = judgeCaller(callerFactsOf(raw), 'control', deps.ownNames)
+    if (!judgement.allowed) throw refusalError(judgement.reason)
+  })
   server.serve(endpoints.status, async () => statusOf(observe()))
   server.serve(endpoints.neighbours, async () => {
     const { neighbours, peers, nowMs } = observe()

@@ -2,6 +2,7 @@
 /** What anybody on the LAN may read: public facts, by GET and HEAD only. */
 import { CodedError } from '../base/base.ts'
 import { endpoints } from '../contract/contract.ts'
+import { callerFactsOf, judgeCaller, refusalError } from './doorman.ts'
 import { healthOf, type Observed, publicStatusOf } from './facts.ts'
 import { type HttpServer, RawAnswer, StatusAnswer } from './http-server.ts'
 import type { ApiDeps } from './ports.ts'
@@ -24,6 +25,9 @@ const READING_METHODS = ['GET', 'HEAD']
 export function serveLan(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {
   server.app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS)
+    const surface = request.url.split('?')[0] === endpoints.statusPage.path ? 'page' : 'data'
+    const judgement = judgeCaller(callerFactsOf(request.raw), surface, deps.ownNames)
+    if (!judgement.allowed) throw refusalError(judgement.reason)
     if (READING_METHODS.includes(request.method)) return
     reply.header('allow', READING_METHODS.join(', '))
     throw new CodedError('METHOD_NOT_ALLOWED', 'Here you can only look, with GET or HEAD.', {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** What the two HTTP servers put up with. */
+/** What the HTTP servers put up with; the gateway for people has limits of its own besides. */
 
 /** `sun_path` of a Unix socket is 108 bytes on Linux, one of them the closing zero. */
 export const SOCKET_PATH_BYTES_MAX = 107
@@ -45,3 +45,6 @@ export const PROGRESS_GAP_MS = 200
 
 /** Things left out of a folder that are told one by one: enough to see what kind they are. */
 export const SKIPPED_TOLD_MAX = 1_000
+
+/** Names that the owner gives the machine: a few, and one for each network that it is in. */
+export const HOST_NAMES_MAX = 32

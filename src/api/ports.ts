@@ -4,6 +4,7 @@ import type { Clock, HealthCondition, Logger, PeerId } from '../base/base.ts'
 import type { PublicStatus } from '../contract/contract.ts'
 import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
 import type { ApiCarrying } from './carry-routes.ts'
+import type { OwnNames } from './doorman.ts'
 import type { ApiItems } from './item-ports.ts'
 import type { ApiRefusals } from './refusal-routes.ts'
 
@@ -32,6 +33,8 @@ export interface ApiDeps {
   health(): readonly HealthCondition[]
   guard: Guard
   renderStatusPage(status: PublicStatus): string
+  /** By which names browsers may come to the LAN listener. */
+  ownNames: OwnNames
   clock: Clock
   log: Logger
 }

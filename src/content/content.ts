@@ -45,6 +45,7 @@ import type { DagSource } from './car/car.ts'
 import { type CarReport, exportCar, type ImportOptions, importCar } from './carrying/carrying.ts'
 import { notHere } from './errors.ts'
 import { type EvictionPolicy, longestUnusedFirst, RoomMaker } from './evicting.ts'
+import type { ItemFetchOptions } from './fetch-options.ts'
 import {
   BadPeers,
   type ContentNetwork,
@@ -74,6 +75,7 @@ import { type ContentMetrics, createContentMetrics } from './metrics.ts'
 import { noteShared, type RefusalDesk, refusesNothing } from './refusing.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
+import { type Shown, show } from './showing.ts'
 import type { ContentStatistics } from './statistics.ts'
 import { Tender } from './tending.ts'
 import {
@@ -93,7 +95,9 @@ export * from './config.ts'
 export * from './desk/desk.ts'
 export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
 export type { Item, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
+export { kindOf, UNKNOWN_KIND } from './kinds.ts'
 export * from './refusals/refusals.ts'
+export type { Shown } from './showing.ts'
 export type { Resolution, SourceEntry } from './unixfs/unixfs.ts'
 export { WithdrawalWatch } from './withdrawal-watch.ts'
 
@@ -125,18 +129,6 @@ export interface ContentOptions {
   freeBytesMin: number
   /** In how many days everything is checked for bit rot; 0: never. */
   scrubDays?: number
-}
-
-export interface ItemFetchOptions {
-  visibility: Visibility
-  /** Whether it stays whatever else needs room. */
-  isKept?: boolean | undefined
-  /** Names below the CID: only what is there is brought. */
-  path?: readonly string[] | undefined
-  signal: AbortSignal
-  onProgress?: ProgressListener | undefined
-  /** Told how it went, when it went well. */
-  onReport?: ((report: FetchReport) => void) | undefined
 }
 
 /** A repair changes nothing that was said about an item. */
@@ -362,6 +354,11 @@ export class Content implements Service {
    */
   fetch(cid: CID, options: ItemFetchOptions): Promise<Item> {
     return this.#run(this.#fetch(canonicalCid(cid), options))
+  }
+
+  /** What anybody may look at, at a path below a CID. @throws the signal's reason */
+  show(cid: CID, path: readonly string[], signal: AbortSignal): Promise<Shown> {
+    return show({ store: this.#store, refusals: this.#refusals }, { cid, path }, { signal })
   }
 
   /** Answers a request to the Trustless Gateway. Never rejects. */

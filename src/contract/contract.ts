@@ -6,6 +6,7 @@
 export * from './carry-schemas.ts'
 export * from './client.ts'
 export * from './endpoints.ts'
+export * from './gateway-pages.ts'
 export { ARCHIVE_TYPE } from './item-endpoints.ts'
 export * from './item-schemas.ts'
 export * from './limits.ts'

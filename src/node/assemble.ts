@@ -4,7 +4,7 @@
  * the simulator call the same function with another platform.
  */
 import { join } from 'node:path'
-import { ApiServer } from '../api/api.ts'
+import { ApiServer, PeoplesGateway } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
 import {
@@ -18,9 +18,10 @@ import {
 import { openIdentity } from '../identity/identity.ts'
 import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
-import { renderStatusPage } from '../web/web.ts'
+import { createGatewayPages, renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
 import { DATABASE_NAME } from './file-names.ts'
+import { libraryOf } from './library.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
 
@@ -29,7 +30,7 @@ export interface CityNode {
   start(signal: AbortSignal): Promise<void>
   stop(): Promise<void>
   /** The ports that are listened on, once started. */
-  ports(): { content: number; status: number }
+  ports(): { content: number; status: number; gateway: number }
 }
 
 /** Opens what a node stands on and wires its rooms; nothing listens until `start`. */
@@ -112,6 +113,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       handler: (request, response, { caller }) => content.handleGateway(request, response, caller),
     },
   )
+  const ownNames = { hostName: platform.hostName, configured: config.status.host_names }
   const api = new ApiServer(
     {
       clock,
@@ -119,6 +121,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       guard,
       metrics,
       renderStatusPage,
+      ownNames,
       items: new OwnerDesk({ content, refusals, dataFolder }),
       carrying: content,
       refusals,
@@ -138,7 +141,23 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     { controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME), lan: config.status },
   )
 
-  const services: Service[] = [content, refusals, https, network, watch, api]
+  const gateway = new PeoplesGateway(
+    {
+      clock,
+      log: log.child({ room: 'gateway' }),
+      metrics,
+      ownNames,
+      library: libraryOf(content),
+      pages: createGatewayPages(),
+      trustless: (request, response) => {
+        const address = request.socket.remoteAddress ?? ''
+        return content.handleGateway(request, response, { kind: 'anonymous', address })
+      },
+    },
+    config.gateway,
+  )
+
+  const services: Service[] = [content, refusals, https, network, watch, api, gateway]
   const lifecycle = new Lifecycle(services, { clock, log })
   return {
     peerId: identity.peerId,
@@ -148,6 +167,6 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       await httpsClient.close()
       database.close()
     },
-    ports: () => ({ content: https.actualPort, status: api.lanPort }),
+    ports: () => ({ content: https.actualPort, status: api.lanPort, gateway: gateway.port }),
   }
 }

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
-import { statusConfigSchema } from '../api/api.ts'
+import { gatewayConfigSchema, statusConfigSchema } from '../api/api.ts'
 import { errorCode, isCityId, LOG_LEVELS, type Problem, parseCityId } from '../base/base.ts'
 import { contentConfigSchema } from '../content/content.ts'
 import { networkConfigSchema } from '../net/net.ts'
@@ -50,6 +50,7 @@ export const configSchema = z
     network: networkConfigSchema,
     content: contentConfigSchema,
     status: statusConfigSchema,
+    gateway: gatewayConfigSchema,
     log: logSchema,
   })
   .readonly()
@@ -142,7 +143,7 @@ function parseToml(text: string): { value: unknown } | { problems: readonly Prob
 
 /** Ports that must differ: each pair is of one transport, on the same machine. */
 const PORT_GROUPS = [
-  ['network.port', 'content.port', 'status.port'],
+  ['network.port', 'content.port', 'status.port', 'gateway.port'],
   ['network.beacon_port', 'network.hello_port'],
 ] as const
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Everything impure that a node stands on. Tests and the simulator bring their own. */
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import type { Clock, Logger, Metrics, Random } from '../base/base.ts'
 import { type Datagrams, hasAesInstructions, UdpDatagrams } from '../net/net.ts'
 import {
@@ -19,6 +20,8 @@ export interface Platform {
   datagrams: Datagrams
   listInterfaces: () => readonly NetworkInterface[]
   dataFolder: string
+  /** The machine's own name. */
+  hostName: string
   /** Whether the processor has AES instructions: decides which cipher is cheap. */
   hasAes: boolean
 }
@@ -32,6 +35,7 @@ export function machinePlatform(options: { dataFolder: string; log: Logger }): P
     metrics: new PrometheusMetrics(),
     datagrams: new UdpDatagrams(),
     listInterfaces: () => listInterfaces(),
+    hostName: hostname(),
     hasAes: hasAesInstructions(readProcessorFacts()),
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * The first status page: one HTML document made on the server, with no script and nothing to
- * load. For an operator on a roof with a phone, and for whoever asks whether the box is well.
+ * Pages made on the server, with no script and nothing to load. Here the status page: for an
+ * operator on a roof with a phone, and for whoever asks whether the box is well.
  */
 import { formatDuration } from '../base/base.ts'
 import {
@@ -18,6 +18,7 @@ import { english, type Messages } from './messages.ts'
 import { renderSketch } from './sketch.ts'
 import { STYLE } from './style.ts'
 
+export { createGatewayPages } from './gateway-pages.ts'
 export { english, type Messages } from './messages.ts'
 
 const REFRESH_SECONDS = 10

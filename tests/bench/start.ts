@@ -51,7 +51,7 @@ try {
   const port = await freePort()
   writeFileSync(
     join(folder, 'citynode.toml'),
-    `[network]\nport = 0\nhello_port = 0\n[content]\nport = 0\n[status]\nport = ${port}\n`,
+    `[network]\nport = 0\nhello_port = 0\n[content]\nport = 0\n[status]\nport = ${port}\n[gateway]\nport = 0\n`,
   )
   for (let run = 0; run <= RUNS; run++) {
     const ready = await timeTo200(

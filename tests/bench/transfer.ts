@@ -134,7 +134,8 @@ async function startPair(): Promise<[Daemon, Daemon]> {
   const command = builtProgram()
   const port = await freePort()
   const rest = 'hello_port = 0\nmdns = false\nbeacon = false\nallow_loopback = true\n'
-  const ports = '[content]\nport = 0\n[status]\nport = 0\n[log]\nlevel = "warn"\n'
+  const ports =
+    '[content]\nport = 0\n[status]\nport = 0\n[gateway]\nport = 0\n[log]\nlevel = "warn"\n'
   const source = await startDaemon({
     command,
     environment: programEnvironment(),

@@ -21,6 +21,8 @@ BOOTSTRAP
 port = 0
 [status]
 port = 0
+[gateway]
+port = 0
 `
 
 const closing: (() => Promise<unknown> | unknown)[] = []
@@ -108,7 +110,7 @@ describe('bad days', () => {
     const data = await folder()
     await writeFile(
       join(data, 'citynode.toml'),
-      `[network]\nport = ${port}\nhello_port = 0\n[content]\nport = 0\n[status]\nport = 0\n`,
+      `[network]\nport = ${port}\nhello_port = 0\n[content]\nport = 0\n[status]\nport = 0\n[gateway]\nport = 0\n`,
     )
     const started = await citynode('start', '--data', data)
     expect(started.code).toBe(7)

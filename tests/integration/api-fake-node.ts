@@ -322,6 +322,7 @@ export class FakeNode {
       health: () => this.conditions,
       guard: new LocalGuard(),
       renderStatusPage: (status) => renderStatusPage(status),
+      ownNames: { hostName: 'testbox', configured: ['node.example'] },
       clock: this.clock,
       log: silentLogger,
       ...changes,

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What anybody may look at: public items, by path, as files and folders. What is private, refused in
+ * silence or not here looks the same.
+ */
+import type { CID } from 'multiformats/cid'
+import { errorCode } from '../base/base.ts'
+import type { BlockStore, StoredItem } from './blocks/blocks.ts'
+import { readFile } from './library.ts'
+import type { Refused } from './refusals/refusals.ts'
+import type { RefusalDesk } from './refusing.ts'
+import {
+  type DagNode,
+  type Entry,
+  fileSize,
+  isSupported,
+  listFolder,
+  type ReadOptions,
+  resolvePath,
+} from './unixfs/unixfs.ts'
+
+export type Shown =
+  | { what: 'absent' }
+  | { what: 'refused'; refused: Refused }
+  /** Some of it is missing or wrong on this node. */
+  | { what: 'damaged' }
+  | { what: 'symlink'; target: string }
+  | {
+      what: 'file'
+      cid: CID
+      item: StoredItem
+      sizeBytes: number
+      bytes(range: { start: number; end: number }, signal: AbortSignal): AsyncIterable<Uint8Array>
+    }
+  | {
+      what: 'folder'
+      cid: CID
+      item: StoredItem
+      entries(signal: AbortSignal): AsyncIterable<Entry>
+      has(name: string): Promise<boolean>
+    }
+
+export interface ShowingDeps {
+  store: BlockStore
+  refusals: RefusalDesk
+}
+
+/** @throws the signal's reason */
+export async function show(
+  deps: ShowingDeps,
+  asked: { cid: CID; path: readonly string[] },
+  { signal }: ReadOptions,
+): Promise<Shown> {
+  const { store, refusals } = deps
+  const { cid, path } = asked
+  if (!isSupported(cid)) return { what: 'absent' }
+  const root = store.find(cid.multihash.digest, 'anybody')
+  const refused = refusals.isEmpty ? undefined : refusals.check({ cid, path: path.join('/') })
+  // Nobody can try out what a deny list names: of what is not here anyway, nothing is said.
+  const isTold = refused !== undefined && (refused.kind !== 'listed' || root !== undefined)
+  if (isTold) return { what: 'refused', refused }
+  if (root === undefined) return { what: 'absent' }
+  store.items.use(root.item.sequence)
+  try {
+    const { blocks } = store.within(root.item)
+    const found = await resolvePath(blocks, cid, path, { signal })
+    if (found.kind === 'symlink') return { what: 'symlink', target: found.target }
+    if (found.kind !== 'found') return { what: 'absent' }
+    for (const passed of [...found.passed, found]) {
+      const part = refusals.isEmpty ? undefined : refusals.check({ cid: passed.cid })
+      if (part !== undefined) return { what: 'refused', refused: part }
+    }
+    return await shownOf(deps, { cid: found.cid, node: found.node, item: root.item }, signal)
+  } catch (thrown) {
+    signal?.throwIfAborted()
+    const isLost = LOST.has(errorCode(thrown) ?? '')
+    if (isLost) return { what: 'damaged' }
+    throw thrown
+  }
+}
+
+const LOST = new Set(['CONTENT_DAMAGED', 'CONTENT_CHANGED', 'CONTENT_BLOCK_MISSING'])
+
+async function shownOf(
+  { store, refusals }: ShowingDeps,
+  { cid, node, item }: { cid: CID; node: DagNode | undefined; item: StoredItem },
+  signal: AbortSignal | undefined,
+): Promise<Shown> {
+  const { blocks } = store.within(item)
+  if (node?.kind === 'symlink') return { what: 'symlink', target: node.target }
+  if (node?.kind === 'folder' || node?.kind === 'shard') {
+    return {
+      what: 'folder',
+      cid,
+      item,
+      entries: (listSignal) => listFolder(blocks, cid, { signal: listSignal }),
+      has: async (name) => (await resolvePath(blocks, cid, [name], { signal })).kind === 'found',
+    }
+  }
+  return {
+    what: 'file',
+    cid,
+    item,
+    sizeBytes: await fileSize(blocks, cid, { signal }),
+    bytes: (range, readSignal) => {
+      // It may have come to be refused since it was opened.
+      const refused = refusals.isEmpty ? undefined : refusals.check({ cid })
+      return refused === undefined
+        ? readFile(store, cid, { ...range, signal: readSignal })
+        : nothing()
+    },
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
