@@ -30,7 +30,6 @@ import {
   type AddingDeps,
   addFile,
   addFolder,
-  type ProgressListener,
 } from './adding.ts'
 import { adoptFound } from './adopting.ts'
 import {
@@ -52,7 +51,6 @@ import {
   encodeHaveReply,
   type FetchDeps,
   Fetcher,
-  type FetchReport,
   fetchPath,
   HAVE_TOPIC,
   type PeerRequests,
@@ -61,7 +59,7 @@ import {
 } from './fetching/fetching.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { conditionsOf } from './health.ts'
-import { checkTexts, type Item, type ItemTotals, type Visibility } from './item.ts'
+import { checkTexts, type Item, type ItemTotals } from './item.ts'
 import { type ReadRange, readFile, sourceOf } from './library.ts'
 import {
   ADDS_MAX,

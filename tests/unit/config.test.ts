@@ -34,7 +34,7 @@ describe('parseConfig', () => {
     expect(config.network.port).toBe(7440)
     expect(config.network.relay.reservations_max).toBe(15)
     expect(config.content.port).toBe(7441)
-    expect(config.status).toEqual({ port: 7480, address: '::' })
+    expect(config.status).toEqual({ port: 7480, address: '::', host_names: [] })
     expect(config.city.id).toBe('home')
   })
 
@@ -96,10 +96,18 @@ describe('parseConfig', () => {
 
   it.each([
     ['[network]\nprot = 1', 'network.prot', 'Did you mean network.port?'],
-    ['prot = 1', 'prot', 'Did you mean network.port or content.port or status.port?'],
+    [
+      'prot = 1',
+      'prot',
+      'Did you mean network.port or content.port or status.port or gateway.port?',
+    ],
     ['[netwrok]\nport = 1', 'netwrok', 'Did you mean network?'],
     ['[city]\nlevel = "info"', 'city.level', 'Did you mean log.level?'],
-    ['port = 1', 'port', 'Did you mean network.port or content.port or status.port?'],
+    [
+      'port = 1',
+      'port',
+      'Did you mean network.port or content.port or status.port or gateway.port?',
+    ],
     [
       '[network.relay]\nduration_s = 1',
       'network.relay.duration_s',

@@ -73,6 +73,7 @@ export function disposition(kind: 'inline' | 'attachment', name: string): string
     .replace(/[/\\:*?"<>|]/g, '_')
     // No dot-file by accident, and Windows drops dots and blanks at the end.
     .replace(/^[.\s]+|[.\s]+$/g, '')
+    .replace(/\.{2,}/g, '_')
   const short = [...tidy].slice(0, FILENAME_CHARACTERS_MAX).join('')
   if (short === '') return kind
   const plain = short.replace(/[^\x20-\x7e]|[%"\\]/g, '_')
