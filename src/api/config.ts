@@ -26,12 +26,19 @@ export const statusConfigSchema = z
   .prefault({})
   .meta({ description: 'The status page on the local network: public facts only, read only.' })
 
+/** Nobody need choose it, so nobody need step aside from it: see the gateway's `start`. */
+export const GATEWAY_PORT_USUAL = 7481
+
 export const gatewayConfigSchema = z
   .strictObject({
     enabled: z.boolean().default(true).meta({
       description: 'Whether people on the local network can open public items in a browser.',
     }),
-    port: portSchema(7481, 'TCP port of the gateway for people (HTTP).'),
+    port: portSchema(
+      GATEWAY_PORT_USUAL,
+      'TCP port of the gateway for people (HTTP). When another program has the usual one, say ' +
+        'a second node on this machine, the gateway takes any free one and says so in the log.',
+    ),
     address: listenAddressSchema('Address of the gateway for people.'),
   })
   .readonly()

@@ -157,7 +157,7 @@ function document(title: string, main: Html, messages: Messages, hasHome: boolea
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} · ${messages.product}</title>
+<title>${title} &middot; ${messages.product}</title>
 <link rel="icon" href="data:,">
 <style>${new Html(STYLE + GATEWAY_STYLE)}</style>
 </head>

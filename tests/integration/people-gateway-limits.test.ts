@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The gateway for people: what it does not show, its first page, and what it puts up with. */
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Opened } from '../../src/api/api.ts'
+import { GATEWAY_PORT_USUAL } from '../../src/api/config.ts'
 import {
   CONNECTIONS_PER_ADDRESS_MAX,
   RESPONSES_PER_ADDRESS_MAX,
@@ -225,5 +226,22 @@ describe('what it puts up with', () => {
     await expect(reading).rejects.toThrow()
     expect(running.gateway.port).toBe(0)
     await running.gateway.start(new AbortController().signal)
+  })
+
+  it('takes any free port when another program has the usual one', async () => {
+    const other = createServer()
+    await new Promise((resolve) => {
+      other.once('error', resolve) // Somebody else has it already: as good.
+      other.listen(GATEWAY_PORT_USUAL, '127.0.0.1', () => resolve(undefined))
+    })
+    const beside = await startGateway({}, GATEWAY_PORT_USUAL)
+    expect(beside.port).not.toBe(GATEWAY_PORT_USUAL)
+    expect((await beside.get('/')).status).toBe(200)
+    await beside.gateway.stop()
+    other.close()
+  })
+
+  it('does not step aside from a port that somebody chose', async () => {
+    await expect(startGateway({}, running.port)).rejects.toMatchObject({ code: 'PORT_TAKEN' })
   })
 })

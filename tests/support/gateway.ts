@@ -129,6 +129,7 @@ export interface RunningGateway {
 
 export async function startGateway(
   changes: Partial<PeoplesGatewayDeps> = {},
+  wantedPort = 0,
 ): Promise<RunningGateway> {
   const library = new FakeLibrary()
   const gateway = new PeoplesGateway(
@@ -141,7 +142,7 @@ export async function startGateway(
       log: silentLogger,
       ...changes,
     },
-    { enabled: true, address: '127.0.0.1', port: 0 },
+    { enabled: true, address: '127.0.0.1', port: wantedPort },
   )
   await gateway.start(new AbortController().signal)
   const { port } = gateway

@@ -8,16 +8,19 @@
  * runs no script, stores nothing and reaches nobody; every answer bears the headers that make it so.
  * On plain node:http: there is one route, and bytes go out at the receiver's pace.
  */
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   type Clock,
   CodedError,
+  errorCode,
   type HealthCondition,
   type Logger,
   type Metrics,
   type Service,
 } from '../../base/base.ts'
+import { GATEWAY_PORT_USUAL } from '../config.ts'
 import type { OwnNames } from '../doorman.ts'
 import { listenError } from '../listening.ts'
 import { answer } from './answering.ts'
@@ -108,6 +111,8 @@ export class PeoplesGateway implements Service {
     // Bodies are never read; a promise of one is answered at once.
     server.on('checkContinue', (request, response) => void this.#handle(request, response))
     await this.#listen(server)
+    // Of a connection that could not be taken, say for want of file handles: the next one may.
+    server.on('error', (cause) => this.#deps.log.debug('a connection was not taken', { cause }))
     this.#server = server
     const { address } = this.#options
     this.#deps.log.info('the gateway for people is up', { address, port: this.port })
@@ -133,14 +138,19 @@ export class PeoplesGateway implements Service {
     return []
   }
 
-  #listen(server: Server): Promise<void> {
+  /** A node with the usual port taken is a node without a word wrong in its configuration. */
+  async #listen(server: Server): Promise<void> {
     const { address, port } = this.#options
-    return new Promise((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(listenError(cause, { section: 'gateway', address, port })),
-      )
-      server.listen({ host: address, port }, resolve)
-    })
+    try {
+      await listenOn(server, { host: address, port })
+    } catch (cause) {
+      const isStepAside = port === GATEWAY_PORT_USUAL && errorCode(cause) === 'EADDRINUSE'
+      if (!isStepAside) throw listenError(cause, { section: 'gateway', address, port })
+      this.#deps.log.warn('another program has the usual port of the gateway: taking any free one', {
+        port,
+      })
+      await listenOn(server, { host: address, port: 0 })
+    }
   }
 
   /** Too many connections are closed without a word: to read and answer them would be the harm. */
@@ -166,4 +176,11 @@ export class PeoplesGateway implements Service {
       },
     )
   }
+}
+
+/** @throws what the system says of it, such as `EADDRINUSE`. */
+async function listenOn(server: Server, place: { host: string; port: number }): Promise<void> {
+  const isUp = once(server, 'listening')
+  server.listen(place)
+  await isUp
 }
