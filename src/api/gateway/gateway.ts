@@ -146,9 +146,12 @@ export class PeoplesGateway implements Service {
     } catch (cause) {
       const isStepAside = port === GATEWAY_PORT_USUAL && errorCode(cause) === 'EADDRINUSE'
       if (!isStepAside) throw listenError(cause, { section: 'gateway', address, port })
-      this.#deps.log.warn('another program has the usual port of the gateway: taking any free one', {
-        port,
-      })
+      this.#deps.log.warn(
+        'another program has the usual port of the gateway: taking any free one',
+        {
+          port,
+        },
+      )
       await listenOn(server, { host: address, port: 0 })
     }
   }
