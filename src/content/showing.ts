@@ -19,6 +19,10 @@ import {
   resolvePath,
 } from './unixfs/unixfs.ts'
 
+export interface ShownEntry extends Omit<Entry, 'kind'> {
+  kind: 'file' | 'folder' | 'symlink' | undefined
+}
+
 export type Shown =
   | { what: 'absent' }
   | { what: 'refused'; refused: Refused }
@@ -36,7 +40,7 @@ export type Shown =
       what: 'folder'
       cid: CID
       item: StoredItem
-      entries(signal: AbortSignal): AsyncIterable<Entry>
+      entries(signal: AbortSignal): AsyncIterable<ShownEntry>
       has(name: string): Promise<boolean>
     }
 
@@ -93,7 +97,7 @@ async function shownOf(
       what: 'folder',
       cid,
       item,
-      entries: (listSignal) => listFolder(blocks, cid, { signal: listSignal }),
+      entries: (listSignal) => entriesOf(blocks, cid, listSignal),
       has: async (name) => (await resolvePath(blocks, cid, [name], { signal })).kind === 'found',
     }
   }
@@ -109,6 +113,35 @@ async function shownOf(
         ? readFile(store, cid, { ...range, signal: readSignal })
         : nothing()
     },
+  }
+}
+
+/** A listing tells raw files alone; of all else the first block is looked at. */
+async function* entriesOf(
+  blocks: Parameters<typeof resolvePath>[0],
+  folder: CID,
+  signal: AbortSignal,
+): AsyncGenerator<ShownEntry> {
+  for await (const entry of listFolder(blocks, folder, { signal })) {
+    const kind = entry.kind ?? (await kindAt(blocks, entry.cid, signal))
+    yield { ...entry, kind }
+  }
+}
+
+/** Undefined for what cannot be told: one bad entry must not hide the others. */
+async function kindAt(
+  blocks: Parameters<typeof resolvePath>[0],
+  cid: CID,
+  signal: AbortSignal,
+): Promise<ShownEntry['kind']> {
+  try {
+    const found = await resolvePath(blocks, cid, [], { signal })
+    if (found.kind === 'symlink') return 'symlink'
+    const node = found.kind === 'found' ? found.node : undefined
+    return node?.kind === 'shard' ? 'folder' : node?.kind
+  } catch {
+    signal.throwIfAborted()
+    return undefined
   }
 }
 

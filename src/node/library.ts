@@ -64,7 +64,7 @@ async function* entriesOf(
   entries: AsyncIterable<{
     name: string
     cid: CID
-    kind: 'file' | undefined
+    kind: 'file' | 'folder' | 'symlink' | undefined
     totalBytes: number | undefined
   }>,
 ): AsyncGenerator<FolderEntry> {

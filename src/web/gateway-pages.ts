@@ -58,7 +58,7 @@ function renderHome({ items, itemsCount, paging }: HomePage, messages: Messages)
   const list = items.map(({ href, title, kind, sizeBytes }) =>
     renderRow({ href, name: title, icon: iconOfKind(kind), isFolder: false }, [
       formatBytes(sizeBytes),
-      kind,
+      kind === FOLDER_KIND ? words.kinds.folder : kind,
     ]),
   )
   const content =
@@ -178,11 +178,14 @@ function drawIcon(icon: Icon): Html {
   return html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[icon]}"/></svg>`
 }
 
+/** The media type of folders on a free desktop. */
+const FOLDER_KIND = 'inode/directory'
+
 function iconOfKind(kind: string): Icon {
   if (kind.startsWith('image/')) return 'picture'
   if (kind.startsWith('audio/')) return 'sound'
   if (kind.startsWith('video/')) return 'film'
-  return kind === 'folder' ? 'folder' : 'file'
+  return kind === FOLDER_KIND ? 'folder' : 'file'
 }
 
 const NAMES_BY_ICON: readonly (readonly [Icon, RegExp])[] = [
