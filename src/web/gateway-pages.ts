@@ -56,19 +56,19 @@ export function createGatewayPages(messages: Messages = english): GatewayPagesMa
 function renderHome({ items, itemsCount, paging }: HomePage, messages: Messages): string {
   const words = messages.gateway
   const list = items.map(({ href, title, kind, sizeBytes }) =>
-    renderRow({ href, name: title, icon: iconOfKind(kind), isFolder: false }, [
+    renderRow({ href, name: shortCid(title), icon: iconOfKind(kind), isFolder: false }, [
       formatBytes(sizeBytes),
-      kind === FOLDER_KIND ? words.kinds.folder : kind,
+      wordOfKind(kind, words),
     ]),
   )
   const content =
     itemsCount === 0
-      ? html`<div class="empty"><p>${words.nothingYet}</p><p class="sub">${words.nothingYetAdvice}</p></div>`
+      ? html`<p class="sub">${words.nothingYetAdvice}</p>`
       : html`<ul class="rows">${list}</ul>`
   const main = html`<section class="card intro"><h1>${words.welcome}</h1>
 <p>${words.welcomeText}</p></section>
 <section class="card" aria-labelledby="list">
-<h2 id="list">${words.itemsCount(itemsCount)}</h2>${content}
+<h2 id="list">${itemsCount === 0 ? words.nothingYet : words.itemsCount(itemsCount)}</h2>${content}
 ${renderPaging(paging, words)}</section>`
   return document(words.welcome, main, messages, false)
 }
@@ -109,7 +109,7 @@ function renderEntry(entry: ShownEntry, words: GatewayMessages): Html {
   const { name, href, kind, sizeBytes } = entry
   const isFolder = kind === 'folder'
   const size = sizeBytes === undefined ? [] : [formatBytes(sizeBytes)]
-  const facts = kind === 'file' ? size : [words.kinds[kind], ...size]
+  const facts = kind === 'file' ? size : [words.kinds[kind], ...(isFolder ? size : [])]
   const icon = kind === 'file' ? iconOfName(name) : kind
   const save = kind === 'file' ? renderSave(name, href, words) : html``
   return renderRow({ href, name, icon, isFolder }, facts, save)
@@ -132,13 +132,14 @@ function renderSave(name: string, href: string, words: GatewayMessages): Html {
 }
 
 function renderTrail({ trail }: FolderPage, words: GatewayMessages): Html {
+  // At the root there is nowhere to go up to but the first page, which every page links to.
+  if (trail.length < 2) return html``
   const steps = trail.map(({ name, href }, depth) =>
     depth === trail.length - 1
       ? html`<li aria-current="page"><bdi>${shortened(name)}</bdi></li>`
-      : html`<li><a href="${href}"><bdi>${shortened(name)}</bdi></a></li>`,
+      : html`<li><a href="${href}"><bdi>${depth === 0 ? shortCid(name) : shortened(name)}</bdi></a></li>`,
   )
-  return html`<nav class="trail" aria-label="${words.trail}"><ol>
-<li><a href="/">${words.library}</a></li>${steps}</ol></nav>`
+  return html`<nav class="trail" aria-label="${words.trail}"><ol>${steps}</ol></nav>`
 }
 
 function renderPaging({ previous, next }: Paging, words: GatewayMessages): Html {
@@ -188,6 +189,13 @@ function iconOfKind(kind: string): Icon {
   return kind === FOLDER_KIND ? 'folder' : 'file'
 }
 
+/** A word for a media type; the type itself where there is no better one. */
+function wordOfKind(kind: string, words: GatewayMessages): string {
+  if (kind === FOLDER_KIND) return words.kinds.folder
+  if (kind === 'application/octet-stream') return words.kinds.file
+  return words.kindOf(kind) ?? kind
+}
+
 const NAMES_BY_ICON: readonly (readonly [Icon, RegExp])[] = [
   ['picture', /\.(?:avif|bmp|gif|ico|jpe?g|png|svg|webp)$/i],
   ['sound', /\.(?:aac|flac|m4a|mp3|oga|ogg|opus|wav)$/i],
@@ -204,6 +212,12 @@ function shortened(name: string): string {
   if (characters.length <= NAME_LENGTH_MAX) return name
   const ending = characters.slice(-20).join('')
   return `${characters.slice(0, NAME_LENGTH_MAX - 21).join('')}…${ending}`
+}
+
+/** Both ends, as people compare them; a root that has a name keeps it. */
+function shortCid(name: string): string {
+  const isCid = /^b[a-z2-7]{50,}$/.test(name)
+  return isCid ? `${name.slice(0, 10)}…${name.slice(-6)}` : shortened(name)
 }
 
 function shortenedText(text: string): string {

@@ -21,7 +21,7 @@ stroke-linecap:round;stroke-linejoin:round}
 .save{width:3rem;border-radius:.75rem;padding:0}.save:hover{background:var(--accent-soft)}
 .trail{padding:0 .25rem .75rem}.trail ol{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap}
 .trail li{max-width:100%;overflow-wrap:anywhere;color:var(--soft)}
-.trail li+li::before{content:"/";padding:0 .5rem;color:var(--soft)}
+.trail a{padding:0}.trail li+li::before{content:"/";padding:0 .5rem;color:var(--soft)}
 .paging{display:flex;justify-content:space-between;gap:1rem;margin-top:1.25rem;padding-top:.75rem;
 border-top:1px solid var(--line)}
 .paging a{padding:.5rem 0}

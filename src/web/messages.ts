@@ -53,20 +53,16 @@ export interface ProblemMessages {
 }
 
 export interface GatewayMessages {
-  library: string
   welcome: string
   welcomeText: string
   nothingYet: string
   nothingYetAdvice: string
   itemsCount(count: number): string
-  folder: string
   folderOf(name: string): string
   emptyFolder: string
-  name: string
-  size: string
-  sizeUnknown: string
-  kind: string
   kinds: Readonly<Record<'file' | 'folder' | 'symlink' | 'unknown', string>>
+  /** A word for a media type, if there is one that everybody knows. */
+  kindOf(mediaType: string): string | undefined
   save: string
   saveOf(name: string): string
   trail: string
@@ -87,6 +83,17 @@ const LOSS_WORDS: Readonly<Record<LossAmount, string>> = {
   some: 'some lost',
   much: 'much lost',
 }
+
+const KIND_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^image\//, 'Picture'],
+  [/^audio\//, 'Sound'],
+  [/^video\//, 'Film'],
+  [/^text\/html$/, 'Web page'],
+  [/^text\//, 'Text'],
+  [/^application\/pdf$/, 'PDF'],
+  [/^application\/epub/, 'Book'],
+  [/^application\/(?:gzip|zip|zstd|x-tar|x-xz)$/, 'Archive'],
+]
 
 export const english: Messages = {
   language: 'en',
@@ -143,7 +150,6 @@ export const english: Messages = {
   footer: 'This page renews itself every 10 seconds.',
   machineReadable: 'For programs:',
   gateway: {
-    library: 'Public things',
     welcome: 'Public things on this node',
     welcomeText:
       'Somebody nearby keeps these for everybody. Open what you like: it comes straight from the ' +
@@ -151,14 +157,10 @@ export const english: Messages = {
     nothingYet: 'Nothing is public here yet.',
     nothingYetAdvice: 'Whoever owns this node can share something with: citynode add --public FILE',
     itemsCount: (count) => (count === 1 ? '1 public thing' : `${count} public things`),
-    folder: 'Folder',
     folderOf: (name) => `Folder ${name}`,
     emptyFolder: 'This folder is empty.',
-    name: 'Name',
-    size: 'Size',
-    sizeUnknown: 'not known',
-    kind: 'Kind',
     kinds: { file: 'File', folder: 'Folder', symlink: 'Link', unknown: 'Something else' },
+    kindOf: (mediaType) => KIND_WORDS.find(([types]) => types.test(mediaType))?.[1],
     save: 'Save',
     saveOf: (name) => `Save ${name}`,
     trail: 'Where you are',
