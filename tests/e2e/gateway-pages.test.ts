@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The gateway's pages in a real browser: they fit, are reached by keyboard, and sites look right. */
-import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hasBrowser, openBrowser } from '../support/browser.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
-
-const CHROMIUM = '/usr/bin/chromium'
-const isRequired = process.env['CI'] === 'true'
 
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -24,11 +21,10 @@ let browser: Browser
 let context: BrowserContext
 let running: RunningGateway
 
-describe.skipIf(!existsSync(CHROMIUM) && !isRequired)('in a browser', () => {
+describe.skipIf(!hasBrowser())('in a browser', () => {
   beforeAll(async () => {
     running = await startGateway()
-    // It may run as root, and nothing but our own pages is opened.
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+    browser = await openBrowser('unused.example')
     // One for all: Chromium 150 without a display may end when several are closed.
     context = await browser.newContext()
   })
