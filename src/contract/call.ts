@@ -87,6 +87,26 @@ export class Call {
     }
   }
 
+  /**
+   * The data of server-sent events (WHATWG HTML, 9.2.6) as parsed JSON. Comments, which keep the
+   * connection alive, are told to `onAlive` alone.
+   */
+  async *serverEvents(
+    endpoint: Endpoint,
+    options: CallOptions,
+    onAlive: () => void = () => {},
+  ): AsyncGenerator<unknown> {
+    const answer = await this.open(endpoint, options)
+    let data: string[] = []
+    for await (const line of readLines(answer.body, { keepsEmpty: true })) {
+      onAlive()
+      if (line.startsWith('data:')) data.push(line.slice('data:'.length).replace(/^ /, ''))
+      if (line !== '' || data.length === 0) continue
+      yield parseJson(data.join('\n'))
+      data = []
+    }
+  }
+
   /** Health is an answer also when the node is failing (503). */
   async health(signal: AbortSignal | undefined): Promise<Health> {
     const answer = await this.#send(endpoints.health, { signal })
@@ -117,14 +137,17 @@ async function* jsonBytes(value: unknown): AsyncIterable<Uint8Array> {
 }
 
 /** Lines of text, each at most LINE_BYTES_MAX long. */
-async function* readLines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+async function* readLines(
+  body: AsyncIterable<Uint8Array>,
+  { keepsEmpty = false } = {},
+): AsyncIterable<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of body) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
     if (rest.length > LINE_BYTES_MAX) throw notUnderstood(undefined)
-    for (const line of lines) if (line !== '') yield line
+    for (const line of lines) if (line !== '' || keepsEmpty) yield line
   }
   if (rest !== '') yield rest
 }

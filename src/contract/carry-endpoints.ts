@@ -5,7 +5,7 @@ import { exportRequestSchema, importedSchema, importQuerySchema } from './carry-
 export const carryEndpoints = {
   exportItems: {
     title: 'Items as one CAR file (version 1, depth first, each block once)',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'POST',
     path: '/v1/exports',
     needs: '/item/read',
@@ -14,7 +14,7 @@ export const carryEndpoints = {
   },
   importItems: {
     title: 'Take the items of a CAR file: its bytes are the body',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'POST',
     path: '/v1/imports',
     needs: '/item/add',

@@ -5,6 +5,7 @@ import type { Imported } from './carry-schemas.ts'
 import { endpoints } from './endpoints.ts'
 import { type ItemCalls, itemCalls } from './item-client.ts'
 import type { Visibility } from './item-schemas.ts'
+import { type LiveCalls, liveCalls } from './live-client.ts'
 import type { BlockFacts, DenylistFacts, Forgotten } from './refusal-schemas.ts'
 import type { Health, NeighbourFacts, PeerFacts, PublicStatus, Status } from './schemas.ts'
 
@@ -16,7 +17,7 @@ export type {
   FetchItemOptions,
 } from './item-client.ts'
 
-export interface Client extends ItemCalls, CarryCalls, RefusalCalls {
+export interface Client extends ItemCalls, LiveCalls, CarryCalls, RefusalCalls {
   status(signal?: AbortSignal): Promise<Status>
   publicStatus(signal?: AbortSignal): Promise<PublicStatus>
   health(signal?: AbortSignal): Promise<Health>
@@ -62,6 +63,7 @@ export function createClient(transport: Transport): Client {
     peers: async (signal) => (await call.json(endpoints.peers, { signal })).peers,
     config: async (signal) => (await call.json(endpoints.config, { signal })).config,
     ...itemCalls(call),
+    ...liveCalls(call),
     ...carryCalls(call),
     ...refusalCalls(call),
   }

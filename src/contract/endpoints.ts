@@ -2,10 +2,14 @@
 /**
  * Every endpoint there is, in one table that the server and the client both read: where it
  * answers, what it needs, what goes in and what comes out.
+ *
+ * Two endpoints may have the same method and path, one public and one that needs something: then
+ * who asks decides which of them answers, and a stranger is told less at the same address.
  */
 import { z } from 'zod'
 import { carryEndpoints } from './carry-endpoints.ts'
 import { itemEndpoints } from './item-endpoints.ts'
+import { liveEndpoints } from './live-endpoints.ts'
 import { refusalEndpoints } from './refusal-endpoints.ts'
 import {
   configSchema,
@@ -19,13 +23,16 @@ import {
 /** What a caller needs: nothing, or the right to a command (UCAN 1.0 command syntax). */
 export type EndpointNeed = 'public' | `/${string}`
 
-/** `bytes`, `text` and `html` are themselves; `progress` is lines of JSON. */
-export type AnswerKind = 'bytes' | 'text' | 'html' | 'progress'
+/**
+ * `bytes`, `text` and `html` are themselves; `progress` is lines of JSON; `events` are server-sent
+ * events (WHATWG HTML, 9.2), each with JSON as its data.
+ */
+export type AnswerKind = 'bytes' | 'text' | 'html' | 'progress' | 'events'
 
 export interface Endpoint {
   readonly title: string
-  /** The owner's Unix socket, or the listener on the LAN. */
-  readonly listener: 'control' | 'lan'
+  /** `socket`: only on the owner's Unix socket, as it is about the machine itself. */
+  readonly reach: 'socket' | 'everywhere'
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** `:name` stands for a parameter. */
   readonly path: string
@@ -40,7 +47,7 @@ export interface Endpoint {
 export const endpoints = {
   status: {
     title: 'How this node is',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/status',
     needs: '/node/read',
@@ -48,7 +55,7 @@ export const endpoints = {
   },
   neighbours: {
     title: 'Nodes one hop away, and how the hop is doing',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/neighbours',
     needs: '/node/read',
@@ -56,7 +63,7 @@ export const endpoints = {
   },
   peers: {
     title: 'Nodes with an open connection',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/peers',
     needs: '/node/read',
@@ -64,10 +71,11 @@ export const endpoints = {
   },
   ...carryEndpoints,
   ...itemEndpoints,
+  ...liveEndpoints,
   ...refusalEndpoints,
   config: {
     title: 'The configuration in effect',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/config',
     needs: '/config/read',
@@ -75,7 +83,7 @@ export const endpoints = {
   },
   health: {
     title: 'Is this node well?',
-    listener: 'lan',
+    reach: 'everywhere',
     method: 'GET',
     path: '/health',
     needs: 'public',
@@ -83,15 +91,23 @@ export const endpoints = {
   },
   metrics: {
     title: 'Figures for Prometheus',
-    listener: 'lan',
+    reach: 'everywhere',
     method: 'GET',
     path: '/metrics',
     needs: 'public',
     answer: 'text',
   },
+  openApi: {
+    title: 'This API, as an OpenAPI 3.1 document',
+    reach: 'everywhere',
+    method: 'GET',
+    path: '/api/openapi.json',
+    needs: 'public',
+    answer: z.record(z.string(), z.unknown()),
+  },
   statusPage: {
     title: 'The status page',
-    listener: 'lan',
+    reach: 'everywhere',
     method: 'GET',
     path: '/',
     needs: 'public',
@@ -99,7 +115,7 @@ export const endpoints = {
   },
   publicStatus: {
     title: 'What a node tells to anybody on the LAN',
-    listener: 'lan',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/status',
     needs: 'public',

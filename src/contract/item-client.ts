@@ -16,6 +16,7 @@ import {
   type ItemTexts,
   type PlaceFacts,
   type Progress,
+  type PublicItem,
   type Skipped,
   type Visibility,
   type Withdrawn,
@@ -61,9 +62,28 @@ export interface FetchedItem {
   place: PlaceFacts
 }
 
+export interface ItemsOptions {
+  match?: string
+  after?: string
+  limit?: number
+  signal?: AbortSignal
+}
+
+/** A page of a list. */
+export interface ItemsPage<Item> {
+  items: readonly Item[]
+  itemsCount: number
+  next: string | null
+}
+
 export interface ItemCalls {
+  /** All of them. */
   items(signal?: AbortSignal): Promise<readonly ItemFacts[]>
+  /** Newest first. */
+  itemsPage(options?: ItemsOptions): Promise<ItemsPage<ItemFacts>>
+  publicItemsPage(options?: ItemsOptions): Promise<ItemsPage<PublicItem>>
   item(cid: string, signal?: AbortSignal): Promise<ItemFacts>
+  publicItem(cid: string, signal?: AbortSignal): Promise<PublicItem>
   addItem(bytes: AsyncIterable<Uint8Array>, options: AddItemOptions): Promise<AddAnswer>
   /** What lies at an absolute path on the node's machine, and stays there. */
   addReference(path: string, options: AddReferenceOptions): Promise<AddAnswer>
@@ -96,6 +116,12 @@ export interface ItemCalls {
 export function itemCalls(call: Call): ItemCalls {
   return {
     items: async (signal) => (await call.json(endpoints.items, { signal })).items,
+    itemsPage: ({ signal, ...which } = {}) =>
+      call.json(endpoints.items, { query: queryOf(which), signal }),
+    publicItemsPage: ({ signal, ...which } = {}) =>
+      call.json(endpoints.publicItems, { query: queryOf(which), signal }),
+    publicItem: async (cid, signal) =>
+      (await call.json(endpoints.publicItem, { cid, signal })).item,
     item: async (cid, signal) => (await call.json(endpoints.item, { cid, signal })).item,
     addItem: (bytes, { isArchive, signal, ...options }) => {
       const contentType = isArchive === true ? { contentType: ARCHIVE_TYPE } : {}

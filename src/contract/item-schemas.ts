@@ -7,6 +7,7 @@ import {
   ITEM_NAME_LENGTH_MAX,
   ITEM_PATH_LENGTH_MAX,
   ITEM_TEXT_LENGTH_MAX,
+  ITEMS_PAGE_MAX,
   REFUSAL_REASON_LENGTH_MAX,
 } from './limits.ts'
 import { problemSchema } from './schemas.ts'
@@ -47,6 +48,41 @@ export const itemSchema = z.object({
     .describe('why others do not get it from this node, in a sentence; null: nothing forbids it'),
 })
 export type ItemFacts = z.infer<typeof itemSchema>
+
+/** A public item as anybody on the LAN may know it. */
+export const publicItemSchema = itemSchema.pick({
+  cid: true,
+  name: true,
+  sizeBytes: true,
+  kind: true,
+  shape: true,
+  title: true,
+  language: true,
+  description: true,
+  licence: true,
+  publishedBy: true,
+})
+export type PublicItem = z.infer<typeof publicItemSchema>
+
+/** Which part of a list of items. */
+export const itemsQuerySchema = z.object({
+  match: z
+    .string()
+    .max(ITEM_TEXT_LENGTH_MAX)
+    .default('')
+    .describe('only items that have this in their name, title or description'),
+  after: z.string().max(CID_LENGTH_MAX).optional().describe('`next` of the answer before'),
+  limit: z.coerce.number().int().min(1).max(ITEMS_PAGE_MAX).optional().describe('without: all'),
+})
+
+/** Newest first. */
+export function itemsAnswerSchema<Of extends z.ZodType>(item: Of) {
+  return z.object({
+    items: z.array(item),
+    itemsCount: z.int().describe('of all that match, however many are told here'),
+    next: z.string().nullable().describe('for `after`; null: there are no more'),
+  })
+}
 
 export const cidTextSchema = z.string().min(1).max(CID_LENGTH_MAX)
 export const itemParamsSchema = z.object({ cid: cidTextSchema })

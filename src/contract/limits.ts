@@ -27,3 +27,9 @@ export const EXPORT_CIDS_MAX = 128
 
 /** Characters of a CID's text: an identity or long-hash CID in base32 stays well below. */
 export const CID_LENGTH_MAX = 256
+
+/** Items in one page of a list: what a phone shows at once, and a program reads in one answer. */
+export const ITEMS_PAGE_MAX = 1000
+
+/** Characters of the name that a node gives itself: fits a line on a phone. */
+export const NODE_NAME_LENGTH_MAX = 40

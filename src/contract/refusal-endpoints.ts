@@ -13,7 +13,7 @@ import {
 export const refusalEndpoints = {
   blocks: {
     title: 'What the owner refuses',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/blocks',
     needs: '/refusal/list',
@@ -21,7 +21,7 @@ export const refusalEndpoints = {
   },
   block: {
     title: 'Refuse an item from now on: not served, announced or taken again',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'POST',
     path: '/v1/blocks',
     needs: '/refusal/change',
@@ -30,7 +30,7 @@ export const refusalEndpoints = {
   },
   unblock: {
     title: 'Take back a block of the owner',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'DELETE',
     path: '/v1/blocks/:cid',
     needs: '/refusal/change',
@@ -39,7 +39,7 @@ export const refusalEndpoints = {
   },
   forgetItem: {
     title: 'Remove an item, and refuse it from now on',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'POST',
     path: '/v1/forgets',
     needs: '/refusal/change',
@@ -48,7 +48,7 @@ export const refusalEndpoints = {
   },
   denylists: {
     title: 'Deny lists in force',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'GET',
     path: '/v1/denylists',
     needs: '/refusal/list',
@@ -56,7 +56,7 @@ export const refusalEndpoints = {
   },
   rereadDenylists: {
     title: 'Look at the deny lists now, and read those that have changed',
-    listener: 'control',
+    reach: 'everywhere',
     method: 'POST',
     path: '/v1/denylists/reread',
     needs: '/refusal/change',

@@ -36,6 +36,7 @@ const fraction = z.number().min(0).max(1)
 /** A neighbour as anybody on the LAN may know it. */
 export const publicNeighbourSchema = z.object({
   peerId: z.string(),
+  name: z.string().default('').describe('as the neighbour calls itself; may be empty'),
   interfaceName: z.string(),
   rttMs: z.number().nullable().describe('smoothed round trip, milliseconds'),
   lossIn: fraction.nullable().describe('share of its hellos that we missed'),
@@ -53,6 +54,7 @@ export type NeighbourFacts = z.infer<typeof neighbourSchema>
 
 export const peerSchema = z.object({
   peerId: z.string(),
+  name: z.string().default('').describe('as the peer calls itself; may be empty'),
   address: z.string().describe('the remote end, as a multiaddr'),
   direction: z.enum(['inbound', 'outbound']),
   connectedForSeconds: z.number(),
@@ -66,6 +68,7 @@ export type PeerFacts = z.infer<typeof peerSchema>
 export const publicStatusSchema = z.object({
   peerId: z.string(),
   did: z.string(),
+  name: z.string().default('').describe('as its owner calls it; may be empty'),
   version: z.string(),
   city: z.string(),
   uptimeSeconds: z.number(),
@@ -74,6 +77,11 @@ export const publicStatusSchema = z.object({
   connectedPeersCount: z.int(),
   otherPeersCount: z.int().describe('connected peers that are not neighbours'),
   publicItemsCount: z.int(),
+  gatewayPort: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe('TCP port where browsers open public items; null: there is no gateway'),
 })
 export type PublicStatus = z.infer<typeof publicStatusSchema>
 
