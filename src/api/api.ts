@@ -156,6 +156,7 @@ export class ApiServer implements Service {
       conditions: deps.health(),
       nowMs: deps.clock.monotonicMs(),
       statusPort: this.lanPort,
+      gatewayPort: deps.gatewayPort(),
     }
   }
 

@@ -22,6 +22,8 @@ export interface Observed {
   conditions: readonly HealthCondition[]
   nowMs: number
   statusPort: number
+  /** Of the gateway for people; undefined while there is none. */
+  gatewayPort: number | undefined
 }
 
 export function healthOf(conditions: readonly HealthCondition[]): Health {
@@ -39,6 +41,7 @@ export function publicStatusOf(observed: Observed): PublicStatus {
   return {
     peerId: node.peerId,
     did: didKeyOf(node.peerId),
+    name: '',
     version: node.version,
     city: node.city,
     uptimeSeconds: secondsBetween(node.startedAtMs, nowMs),
@@ -47,6 +50,7 @@ export function publicStatusOf(observed: Observed): PublicStatus {
     connectedPeersCount: countOfNodes(peers),
     otherPeersCount: countOfNodes(others),
     publicItemsCount: observed.totals.publicCount,
+    gatewayPort: observed.gatewayPort ?? null,
   }
 }
 
@@ -77,6 +81,7 @@ export function peerOf(
 ): PeerFacts {
   return {
     peerId: peer.peerId,
+    name: '',
     address: peer.address,
     direction: peer.direction,
     connectedForSeconds: secondsBetween(peer.connectedAtMs, nowMs),
@@ -93,6 +98,7 @@ function publicNeighbourOf(
 ): PublicNeighbour {
   return {
     peerId: neighbour.peerId,
+    name: '',
     interfaceName: neighbour.interfaceName,
     rttMs: neighbour.rttMs ?? null,
     lossIn: neighbour.lossIn ?? null,

@@ -20,7 +20,10 @@ type ItemDeps = Pick<ApiDeps, 'items' | 'clock' | 'log'>
 
 export function serveItems(server: HttpServer, deps: ItemDeps): void {
   const { items } = deps
-  server.serve(endpoints.items, async () => ({ items: items.list().map(itemOf) }))
+  server.serve(endpoints.items, async () => {
+    const all = items.list().map(itemOf)
+    return { items: all, itemsCount: all.length, next: null }
+  })
   server.serve(endpoints.addItem, async (input) => add(items, input))
   server.serve(endpoints.addReference, async (input) => referenceAnswer(deps, input))
   server.serve(endpoints.item, async ({ params }) => {

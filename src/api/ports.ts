@@ -26,6 +26,8 @@ export interface ApiDeps {
   items: ApiItems
   carrying: ApiCarrying
   refusals: ApiRefusals
+  /** Where browsers open items; undefined while there is no gateway. */
+  gatewayPort(): number | undefined
   /** The configuration in effect. */
   config(): Readonly<Record<string, unknown>>
   metrics: { render(): Promise<string>; readonly contentType: string }

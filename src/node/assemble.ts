@@ -127,6 +127,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       refusals,
       neighbours: () => network.neighbours(),
       peers: () => network.connectedPeers(),
+      gatewayPort: () => (gateway.port === 0 ? undefined : gateway.port),
       config: () => ({ ...config }),
       health: () => lifecycle.health(),
       status: () => ({

@@ -178,7 +178,7 @@ async function ourTransfer(source: Daemon, sink: Daemon, cid: string): Promise<S
   let firstByteMs = Number.NaN
   const lines = await call(sink, {
     method: 'POST',
-    path: '/v1/fetches',
+    path: '/v1/fetch',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ cid, visibility: 'private' }),
     onText: (text) => {

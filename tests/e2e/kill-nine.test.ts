@@ -187,7 +187,7 @@ async function add(daemon: Daemon, bytes: Uint8Array): Promise<string> {
 async function fetchItem(daemon: Daemon, cid: string): Promise<void> {
   const { body } = await ask(daemon, {
     method: 'POST',
-    path: '/v1/fetches',
+    path: '/v1/fetch',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ cid, visibility: 'private' }),
   })

@@ -263,6 +263,7 @@ describe('--json', () => {
     node.meetOthers()
     const neighbour = {
       peerId: NEIGHBOUR_ID,
+      name: '',
       interfaceName: 'wlan0',
       rttMs: 2.5,
       lossIn: 0,
@@ -273,6 +274,7 @@ describe('--json', () => {
     }
     const peer = {
       peerId: NEIGHBOUR_ID,
+      name: '',
       address: '/ip4/10.0.0.2/tcp/7440',
       direction: 'inbound',
       connectedForSeconds: expect.any(Number),
@@ -289,6 +291,7 @@ describe('--json', () => {
     expect(await json(['status'])).toEqual({
       peerId: PEER_ID,
       did: expect.stringMatching(/^did:key:z6Mk/),
+      name: '',
       version: '0.1.0',
       city: 'test-city',
       uptimeSeconds: expect.any(Number),
@@ -297,6 +300,7 @@ describe('--json', () => {
       connectedPeersCount: 2,
       otherPeersCount: 1,
       publicItemsCount: 0,
+      gatewayPort: 7481,
       dataFolder: node.folder,
       listenAddresses: ['/ip4/127.0.0.1/tcp/7440'],
       statusPort: node.server.lanPort,

@@ -314,6 +314,7 @@ export class FakeNode {
       }),
       neighbours: () => this.neighbours,
       peers: () => this.peers,
+      gatewayPort: () => 7481,
       items: this.items,
       carrying: carriesNothing,
       refusals: this.refusals,

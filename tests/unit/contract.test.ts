@@ -168,8 +168,10 @@ describe('a fetch', () => {
 describe('the endpoint table', () => {
   const table: readonly (readonly [string, Endpoint])[] = Object.entries(endpoints)
 
-  it('has each method and path once on a listener', () => {
-    const places = table.map(([, { listener, method, path }]) => `${listener} ${method} ${path}`)
+  it('has each method and path once for everybody, and once for whoever may more', () => {
+    const places = table.map(([, { needs, method, path }]) =>
+      [needs === 'public' ? 'everybody' : 'some', method, path].join(' '),
+    )
     expect(new Set(places).size).toBe(places.length)
   })
 

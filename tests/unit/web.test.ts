@@ -6,6 +6,7 @@ import { english, renderStatusPage } from '../../src/web/web.ts'
 
 const NEIGHBOUR: PublicNeighbour = {
   peerId: '12D3KooWJWoaqZhDaoEFshF7Rh1bpY9ohihFhzcW6d69Lr2NASuq',
+  name: '',
   interfaceName: 'wlan0',
   rttMs: 2.44,
   lossIn: 0,
@@ -18,6 +19,7 @@ const NEIGHBOUR: PublicNeighbour = {
 const STATUS: PublicStatus = {
   peerId: '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5',
   did: 'did:key:z6MkoTHsgNNrby8JzCNQ1iRLyW5QQ6R8Xuu6AA8igGrMVPUM',
+  name: '',
   version: '0.1.0',
   city: 'lisbon',
   uptimeSeconds: 93_784,
@@ -26,6 +28,7 @@ const STATUS: PublicStatus = {
   connectedPeersCount: 8,
   otherPeersCount: 7,
   publicItemsCount: 42,
+  gatewayPort: 7481,
 }
 
 /** Everything that stands between tags, blanks folded. */

@@ -108,7 +108,7 @@ export class NodeClient {
   async fetch(cid: string): Promise<void> {
     const { text } = await this.call({
       method: 'POST',
-      path: '/v1/fetches',
+      path: '/v1/fetch',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ cid, visibility: 'private' }),
     })
