@@ -5,11 +5,11 @@
  * fastify.
  */
 import { CodedError, type HealthCondition, type Service } from '../base/base.ts'
-import { serveControl } from './control-routes.ts'
+import type { Endpoint } from '../contract/contract.ts'
+import { admitToLan, admitToSocket } from './callers.ts'
 import { placeControlSocket, removeControlSocket } from './control-socket.ts'
 import type { Observed } from './facts.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
-import { serveLan } from './lan-routes.ts'
 import {
   CONTROL_CONNECTIONS_MAX,
   CONTROL_HEADER_BYTES_MAX,
@@ -23,6 +23,7 @@ import {
 } from './limits.ts'
 import { listenError } from './listening.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
+import { serveTable } from './routes.ts'
 
 export type { ApiCarReport, ApiCarrying, ApiLanding } from './carry-routes.ts'
 export {
@@ -80,6 +81,11 @@ export class ApiServer implements Service {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
+  /** What each listener answers; empty while it does not listen. */
+  served(): { socket: readonly Endpoint[]; lan: readonly Endpoint[] } {
+    return { socket: this.#control?.served ?? [], lan: this.#lan?.served ?? [] }
+  }
+
   async start(signal: AbortSignal): Promise<void> {
     this.#stopping = new AbortController()
     await this.#startLan()
@@ -108,7 +114,7 @@ export class ApiServer implements Service {
     const lan = this.#createServer('lan')
     this.#lan = lan
     lan.app.server.maxConnections = LAN_CONNECTIONS_MAX
-    serveLan(lan, this.#deps, () => this.#observe())
+    serveTable(lan, this.#deps, () => this.#observe())
     try {
       await lan.app.listen({ host: address, port })
     } catch (cause) {
@@ -118,32 +124,22 @@ export class ApiServer implements Service {
   }
 
   async #startControl(): Promise<void> {
-    const control = this.#createServer('control')
+    const control = this.#createServer('socket')
     this.#control = control
     control.app.server.maxConnections = CONTROL_CONNECTIONS_MAX
-    serveControl(control, this.#deps, () => this.#observe())
+    serveTable(control, this.#deps, () => this.#observe())
     await placeControlSocket(this.#options.controlSocketPath, async (path) => {
       await control.app.listen({ path })
     })
     this.#hasSocket = true
   }
 
-  #createServer(listener: 'control' | 'lan'): HttpServer {
-    const { guard, log } = this.#deps
-    const stopping = this.#stopping.signal
-    if (listener === 'control') {
-      const callerOf = () => ({ kind: 'owner' }) as const
-      return new HttpServer({ guard, log, callerOf, stopping }, CONTROL_SERVER)
-    }
-    return new HttpServer(
-      {
-        guard,
-        log,
-        callerOf: (request) => ({ kind: 'anonymous', address: request.ip }),
-        stopping,
-      },
-      LAN_SERVER,
-    )
+  #createServer(listener: 'socket' | 'lan'): HttpServer {
+    const { guard, log, ownNames } = this.#deps
+    const common = { listener, guard, log, stopping: this.#stopping.signal }
+    return listener === 'socket'
+      ? new HttpServer({ ...common, admit: admitToSocket(ownNames) }, CONTROL_SERVER)
+      : new HttpServer({ ...common, admit: admitToLan({ ownNames }) }, LAN_SERVER)
   }
 
   #observe(): Observed {

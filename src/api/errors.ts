@@ -5,6 +5,7 @@ import type { ProblemDetails } from '../contract/contract.ts'
 
 const STATUS_TITLES: Readonly<Record<number, string>> = {
   400: 'Not understood',
+  401: 'Not known as the owner',
   403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
@@ -15,6 +16,7 @@ const STATUS_TITLES: Readonly<Record<number, string>> = {
   415: 'Wrong content type',
   416: 'No such part',
   421: 'Not by that name',
+  429: 'Too many',
   431: 'Headers too large',
   451: 'Refused for legal reasons',
   499: 'Called off',
@@ -80,6 +82,9 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   REFUSALS_OTHER_PUBLISHER: 409,
   STORE_FULL: 507,
   STORE_READ_ONLY: 507,
+  TOKEN_NEEDED: 401,
+  TOKEN_WRONG: 401,
+  TOKEN_WRONG_OFTEN: 429,
 }
 
 export interface Problem {

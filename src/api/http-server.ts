@@ -3,9 +3,12 @@
  * One HTTP server as both listeners need it: every route says what it needs and the Guard is asked
  * on every request; input is parsed by the endpoint's schemas, output goes through them too, so
  * that nothing leaves which the contract does not name.
+ *
+ * Several endpoints may share a method and a path. They are kept from the most demanding to the
+ * public one, and the first that the Guard allows the caller is the one that answers.
  */
 
-import type { Server } from 'node:http'
+import type { IncomingHttpHeaders, Server } from 'node:http'
 import { Readable } from 'node:stream'
 import fastify, {
   type FastifyHttpOptions,
@@ -14,7 +17,7 @@ import fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { CodedError, invariant, type Logger } from '../base/base.ts'
-import type { Endpoint, EndpointNeed, InputOf } from '../contract/contract.ts'
+import type { Endpoint, InputOf } from '../contract/contract.ts'
 import type { Caller, Guard } from '../net/net.ts'
 import { notFound, problemOf } from './errors.ts'
 import { REQUEST_JSON_BYTES_MAX } from './limits.ts'
@@ -23,15 +26,24 @@ export type HttpServerOptions = FastifyHttpOptions<Server>
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a caller needs to use the route. A route without it cannot be registered. */
-    needs?: EndpointNeed
+    /** What answers there, and what each needs. A route without it cannot be registered. */
+    variants?: readonly Variant[]
   }
 }
 
+/** An endpoint, and what answers for it. */
+interface Variant {
+  readonly endpoint: Endpoint
+  readonly answer: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
+}
+
 export interface HttpServerDeps {
+  /** `socket`: the owner's; there alone is what is about the machine itself. */
+  listener: 'socket' | 'lan'
   guard: Guard
   log: Logger
-  callerOf(request: FastifyRequest): Caller
+  /** Who asks; asked before everything else. Throws when they may not come in at all. */
+  admit(request: FastifyRequest, reply: FastifyReply): Caller
   /** Aborts when the node stops. */
   stopping: AbortSignal
 }
@@ -43,18 +55,34 @@ export type HandlerInput<E extends Endpoint> = InputOf<E> & {
   bytes: AsyncIterable<Uint8Array>
   /** What it says that it is, without parameters. */
   contentType: string
+  headers: IncomingHttpHeaders
+  /** HEAD: as for GET, but nobody wants the body. */
+  isHead: boolean
+  /** Where the request came from; undefined over the Unix socket. */
+  address: string | undefined
+}
+
+export interface RawAnswerOptions {
+  /** Default 200. */
+  status?: number
+  sizeBytes?: number
+  headers?: Readonly<Record<string, string>>
 }
 
 /** An answer that is not JSON. */
 export class RawAnswer {
   readonly contentType: string
-  readonly body: string | Readable
-  readonly sizeBytes: number | undefined
+  readonly body: string | Uint8Array | Readable
+  readonly options: RawAnswerOptions
 
-  constructor(contentType: string, body: string | Readable, sizeBytes?: number) {
+  constructor(
+    contentType: string,
+    body: string | Uint8Array | Readable,
+    options: RawAnswerOptions = {},
+  ) {
     this.contentType = contentType
     this.body = body
-    this.sizeBytes = sizeBytes
+    this.options = options
   }
 }
 
@@ -72,43 +100,88 @@ export class StatusAnswer {
 export class HttpServer {
   readonly app: FastifyInstance
   readonly #deps: HttpServerDeps
+  /** By method and path. */
+  readonly #variants = new Map<string, Variant[]>()
+  readonly #chosen = new WeakMap<FastifyRequest, Variant>()
 
   constructor(deps: HttpServerDeps, options: HttpServerOptions) {
     this.#deps = deps
     this.app = fastify({ ...options, schemaController: NO_SCHEMAS })
     takeBodiesAsTheyAre(this.app)
     this.app.addHook('onRoute', (route) => {
-      invariant(route.config?.needs !== undefined, `the route ${route.url} says what it needs`)
+      invariant(route.config?.variants !== undefined, `the route ${route.url} says what it needs`)
     })
-    this.app.addHook('onRequest', async (request) => this.#askGuard(request))
+    this.app.addHook('onRequest', async (request, reply) => this.#askGuard(request, reply))
     this.app.setNotFoundHandler(() => {
       throw notFound()
     })
     this.app.setErrorHandler((error, request, reply) => this.#answerProblem(error, request, reply))
   }
 
-  /** Serves `endpoint`: `handler` returns the JSON value, a RawAnswer or a StatusAnswer. */
+  /** All that is served here. */
+  get served(): readonly Endpoint[] {
+    return [...this.#variants.values()].flat().map(({ endpoint }) => endpoint)
+  }
+
+  /**
+   * Serves `endpoint`: `handler` returns the JSON value, a RawAnswer or a StatusAnswer. What is for
+   * the socket alone is left out elsewhere, so that both listeners can be given the same table.
+   */
   serve<E extends Endpoint>(
     endpoint: E,
     handler: (input: HandlerInput<E>) => Promise<unknown>,
   ): void {
-    this.app.route({
-      method: endpoint.method,
-      url: endpoint.path,
-      config: { needs: endpoint.needs },
-      handler: async (request, reply) => {
+    if (endpoint.reach === 'socket' && this.#deps.listener !== 'socket') return
+    const variants = this.#variantsAt(endpoint)
+    invariant(
+      !variants.some((other) => other.endpoint.needs === endpoint.needs),
+      `${endpoint.method} ${endpoint.path} is served once for ${endpoint.needs}`,
+    )
+    variants.push({
+      endpoint,
+      answer: async (request, reply) => {
         const input = await this.#inputOf(endpoint, request, reply)
         return sendAnswer(endpoint, reply, await handler(input))
       },
     })
+    variants.sort((one, other) => demandOf(other) - demandOf(one))
   }
 
-  #askGuard(request: FastifyRequest): void {
+  /** The list at the place of `endpoint`, which the route there goes by. */
+  #variantsAt({ method, path }: Endpoint): Variant[] {
+    const place = `${method} ${path}`
+    const present = this.#variants.get(place)
+    if (present !== undefined) return present
+    const variants: Variant[] = []
+    this.#variants.set(place, variants)
+    this.app.route({
+      method,
+      url: path,
+      config: { variants },
+      handler: (request, reply) => {
+        const chosen = this.#chosen.get(request)
+        invariant(chosen !== undefined, 'the Guard was asked before anything answers')
+        return chosen.answer(request, reply)
+      },
+    })
+    return variants
+  }
+
+  #askGuard(request: FastifyRequest, reply: FastifyReply): void {
+    const caller = this.#deps.admit(request, reply)
     if (request.is404) return
-    const { needs } = request.routeOptions.config
-    invariant(needs !== undefined, 'a route that was registered says what it needs')
-    const answer = this.#deps.guard.check(this.#deps.callerOf(request), needs)
-    if (!answer.allowed) throw new CodedError('NOT_ALLOWED', answer.reason)
+    const { variants = [] } = request.routeOptions.config
+    let reason = ''
+    for (const variant of variants) {
+      const answer = this.#deps.guard.check(caller, variant.endpoint.needs)
+      if (answer.allowed) {
+        this.#chosen.set(request, variant)
+        return
+      }
+      reason = answer.reason
+    }
+    invariant(reason !== '', 'a route that was registered says what it needs')
+    throw caller.kind === 'anonymous' ? ownerUnknown(reply, reason) : notAllowed(reason)
   }
 
   async #inputOf<E extends Endpoint>(
@@ -125,6 +198,9 @@ export class HttpServer {
       signal: endOf(reply, this.#deps.stopping),
       bytes: bytesOf(request),
       contentType: contentTypeOf(request),
+      headers: request.headers,
+      isHead: request.method === 'HEAD',
+      address: request.raw.socket.remoteAddress,
     }
     // Each part was parsed by the very schema from which InputOf infers its type.
     return input as HandlerInput<E>
@@ -136,6 +212,23 @@ export class HttpServer {
     if (isOurs) this.#deps.log.error('a request failed', { method, route, error })
     return reply.code(details.status).type('application/problem+json').send(details)
   }
+}
+
+/** What is public is the last that answers. */
+function demandOf({ endpoint }: Variant): number {
+  return endpoint.needs === 'public' ? 0 : 1
+}
+
+function notAllowed(reason: string): CodedError {
+  return new CodedError('NOT_ALLOWED', reason)
+}
+
+/** @param reason of the Guard */
+function ownerUnknown(reply: FastifyReply, reason: string): CodedError {
+  reply.header('www-authenticate', 'Bearer')
+  return new CodedError('TOKEN_NEEDED', reason, {
+    advice: 'The owner opens the page by the link that `citynode link` prints on the node itself.',
+  })
 }
 
 type SchemaController = NonNullable<HttpServerOptions['schemaController']>
@@ -159,8 +252,9 @@ function takeBodiesAsTheyAre(app: FastifyInstance): void {
 
 function sendAnswer(endpoint: Endpoint, reply: FastifyReply, answer: unknown): FastifyReply {
   if (answer instanceof RawAnswer) {
-    if (answer.sizeBytes !== undefined) reply.header('content-length', answer.sizeBytes)
-    return reply.type(answer.contentType).send(answer.body)
+    const { status = 200, sizeBytes, headers = {} } = answer.options
+    if (sizeBytes !== undefined) reply.header('content-length', sizeBytes)
+    return reply.code(status).headers(headers).type(answer.contentType).send(answer.body)
   }
   const schema = endpoint.answer
   invariant(typeof schema !== 'string', `${endpoint.path} answers with ${String(schema)}`)

@@ -60,7 +60,9 @@ function serveContents(server: HttpServer, deps: ItemDeps): void {
     const { start, end = sizeBytes } = query
     const bytes = items.openBytes(file, { start, end, signal })
     if (start > end || end > sizeBytes) throw badRange(sizeBytes)
-    return new RawAnswer('application/octet-stream', streamOf(await begun(bytes)), end - start)
+    return new RawAnswer('application/octet-stream', streamOf(await begun(bytes)), {
+      sizeBytes: end - start,
+    })
   })
   server.serve(endpoints.itemEntries, async ({ params, query, signal }) => {
     const folder = await items.place(parseCid(params.cid), namesOf(query.path), signal)

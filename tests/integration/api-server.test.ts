@@ -6,18 +6,8 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { HttpServer } from '../../src/api/http-server.ts'
-import { silentLogger } from '../../src/base/base.ts'
 import { createUnixTransport } from '../../src/cli/unix-transport.ts'
-import {
-  ApiProblem,
-  type Client,
-  createClient,
-  type Endpoint,
-  endpoints,
-  problemSchema,
-} from '../../src/contract/contract.ts'
-import { type Caller, type Guard, LocalGuard, type Need } from '../../src/net/net.ts'
+import { ApiProblem, type Client, createClient } from '../../src/contract/contract.ts'
 import { ask, cidOf, FakeNode, makeFolder } from './api-fake-node.ts'
 
 let folder: string
@@ -44,77 +34,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const node of started.splice(0)) await node.server.stop()
   await removeFolder()
-})
-
-describe('every route', () => {
-  const table: readonly (readonly [string, Endpoint])[] = Object.entries(endpoints)
-  const onLan: readonly Endpoint[] = [
-    endpoints.health,
-    endpoints.metrics,
-    endpoints.statusPage,
-    endpoints.publicStatus,
-  ]
-  /** In the table, and not served yet. */
-  const isServed = ({ path, needs }: Endpoint): boolean =>
-    !/^\/(v1\/(events|links|vitals|happenings|transfers|views|owner-links)|api\/.*)$/.test(path) &&
-    !(path.startsWith('/v1/items') && needs === 'public')
-
-  it.each(table)('%s says what it needs', (_name, endpoint) => {
-    expect(endpoint.needs).toMatch(/^(public|\/[a-z]+\/[a-z]+)$/)
-  })
-
-  it('cannot be registered without saying so', () => {
-    const server = new HttpServer(
-      {
-        guard: new LocalGuard(),
-        log: silentLogger,
-        callerOf: () => ({ kind: 'owner' }),
-        stopping: new AbortController().signal,
-      },
-      {},
-    )
-    expect(() => server.app.get('/open', async () => 'come in')).toThrow(/what it needs/)
-  })
-
-  it('asks the Guard, with the caller and the need', async () => {
-    const asked: { caller: Caller; need: Need }[] = []
-    const guard: Guard = {
-      check: (caller, need) => {
-        asked.push({ caller, need })
-        return { allowed: false, reason: 'Not today.' }
-      },
-    }
-    const node = await start(new FakeNode(folder, { guard }))
-    for (const [, endpoint] of table.filter(([, one]) => isServed(one))) {
-      const where = !onLan.includes(endpoint)
-        ? { socketPath: node.socketPath }
-        : { port: node.server.lanPort }
-      const path = endpoint.path.replace(':cid', cidOf(Buffer.from('x')).toString())
-      const reply = await ask(where, endpoint.method, path)
-      expect(reply.status, path).toBe(403)
-      expect(problemSchema.parse(JSON.parse(reply.text))).toMatchObject({
-        code: 'NOT_ALLOWED',
-        detail: 'Not today.',
-      })
-      expect(asked.at(-1)?.need).toBe(endpoint.needs)
-      expect(asked.at(-1)?.caller.kind).toBe(onLan.includes(endpoint) ? 'anonymous' : 'owner')
-    }
-    expect(asked).toHaveLength(table.filter(([, one]) => isServed(one)).length)
-  })
-
-  it('is refused on the LAN unless it is public, even by a Guard that allows all', async () => {
-    const guard: Guard = { check: () => ({ allowed: true }) }
-    const node = await start(new FakeNode(folder, { guard }))
-    const item = node.items.put('diary', Buffer.from('dear diary'), 'private')
-    for (const [, endpoint] of table.filter(([, { needs }]) => needs !== 'public')) {
-      // The LAN has an address of the same name, which tells less: it has a test of its own.
-      if (endpoint.path === '/v1/status') continue
-      const path = endpoint.path.replace(':cid', item.cid.toString())
-      const reply = await ask({ port: node.server.lanPort }, endpoint.method, path)
-      expect([404, 405], path).toContain(reply.status)
-    }
-    expect(node.items.held.size).toBe(1)
-  })
 })
 
 describe('the LAN listener', () => {
