@@ -12,16 +12,21 @@ import type { Observed } from './facts.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import {
   CONTROL_CONNECTIONS_MAX,
-  CONTROL_HEADER_BYTES_MAX,
   HEADERS_MS_MAX,
   LAN_CONNECTIONS_MAX,
   LAN_IDLE_MS_MAX,
-  LAN_REQUEST_MS_MAX,
   LAN_REQUESTS_PER_CONNECTION_MAX,
   REQUEST_HEADER_BYTES_MAX,
   STOP_GRACE_MS,
 } from './limits.ts'
 import { listenError } from './listening.ts'
+import {
+  type OwnerToken,
+  openOwnerToken,
+  ownerLinksOf,
+  serveOwnerLinks,
+  WrongTokens,
+} from './owner/owner.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 import { serveTable } from './routes.ts'
 
@@ -43,20 +48,19 @@ export type {
   ApiPlace,
   ItemTotals,
 } from './item-ports.ts'
+export { OWNER_TOKEN_FILE_NAME } from './owner/owner.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
 export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'
 
 const HTTP_LIMITS = { maxHeaderSize: REQUEST_HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX }
 
 /** No limit on how long a request takes: adding a film over a slow card takes its time. */
-const CONTROL_SERVER: HttpServerOptions = {
-  http: { ...HTTP_LIMITS, maxHeaderSize: CONTROL_HEADER_BYTES_MAX },
-  requestTimeout: 0,
-}
+const CONTROL_SERVER: HttpServerOptions = { http: HTTP_LIMITS, requestTimeout: 0 }
 
+/** The same, for the owner: of all others no body is waited for. */
 const LAN_SERVER: HttpServerOptions = {
   http: HTTP_LIMITS,
-  requestTimeout: LAN_REQUEST_MS_MAX,
+  requestTimeout: 0,
   connectionTimeout: LAN_IDLE_MS_MAX,
   maxRequestsPerSocket: LAN_REQUESTS_PER_CONNECTION_MAX,
 }
@@ -67,6 +71,7 @@ export class ApiServer implements Service {
   readonly #options: ApiOptions
   #control: HttpServer | undefined
   #lan: HttpServer | undefined
+  #token: OwnerToken | undefined
   #stopping = new AbortController()
   #hasSocket = false
 
@@ -81,6 +86,19 @@ export class ApiServer implements Service {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
+  /** Links to the page with the owner's token in them: secrets. None while it does not listen. */
+  ownerLinks(): readonly string[] {
+    if (this.#token === undefined) return []
+    const { ownNames, listInterfaces } = this.#deps
+    const reachable = {
+      interfaces: listInterfaces(),
+      hostName: ownNames.hostName,
+      listenAddress: this.#options.lan.address,
+      port: this.lanPort,
+    }
+    return ownerLinksOf(reachable, this.#token.text)
+  }
+
   /** What each listener answers; empty while it does not listen. */
   served(): { socket: readonly Endpoint[]; lan: readonly Endpoint[] } {
     return { socket: this.#control?.served ?? [], lan: this.#lan?.served ?? [] }
@@ -88,9 +106,11 @@ export class ApiServer implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     this.#stopping = new AbortController()
-    await this.#startLan()
+    const token = await openOwnerToken(this.#options.ownerTokenPath, this.#deps.random)
+    this.#token = token
+    await this.#startLan(token)
     signal.throwIfAborted()
-    await this.#startControl()
+    await this.#startControl(token)
   }
 
   async stop(): Promise<void> {
@@ -103,43 +123,51 @@ export class ApiServer implements Service {
     await Promise.all([this.#close(this.#control), this.#close(this.#lan)])
     this.#control = undefined
     this.#lan = undefined
+    this.#token = undefined
   }
 
   health(): readonly HealthCondition[] {
     return []
   }
 
-  async #startLan(): Promise<void> {
+  async #startLan(token: OwnerToken): Promise<void> {
     const { address, port } = this.#options.lan
-    const lan = this.#createServer('lan')
+    const { guard, log, ownNames, clock } = this.#deps
+    const admit = admitToLan({ ownNames, token, wrongTokens: new WrongTokens(clock), log })
+    const stopping = this.#stopping.signal
+    const lan = new HttpServer({ listener: 'lan', guard, log, admit, stopping }, LAN_SERVER)
     this.#lan = lan
     lan.app.server.maxConnections = LAN_CONNECTIONS_MAX
-    serveTable(lan, this.#deps, () => this.#observe())
+    this.#serve(lan, token)
     try {
       await lan.app.listen({ host: address, port })
     } catch (cause) {
       throw listenError(cause, { section: 'status', ...this.#options.lan })
     }
-    this.#deps.log.info('the status page is up', { address, port: this.lanPort })
+    log.info('the status page is up', { address, port: this.lanPort })
   }
 
-  async #startControl(): Promise<void> {
-    const control = this.#createServer('socket')
+  async #startControl(token: OwnerToken): Promise<void> {
+    const { guard, log, ownNames } = this.#deps
+    const admit = admitToSocket(ownNames)
+    const stopping = this.#stopping.signal
+    const control = new HttpServer(
+      { listener: 'socket', guard, log, admit, stopping },
+      CONTROL_SERVER,
+    )
     this.#control = control
     control.app.server.maxConnections = CONTROL_CONNECTIONS_MAX
-    serveTable(control, this.#deps, () => this.#observe())
+    this.#serve(control, token)
     await placeControlSocket(this.#options.controlSocketPath, async (path) => {
       await control.app.listen({ path })
     })
     this.#hasSocket = true
   }
 
-  #createServer(listener: 'socket' | 'lan'): HttpServer {
-    const { guard, log, ownNames } = this.#deps
-    const common = { listener, guard, log, stopping: this.#stopping.signal }
-    return listener === 'socket'
-      ? new HttpServer({ ...common, admit: admitToSocket(ownNames) }, CONTROL_SERVER)
-      : new HttpServer({ ...common, admit: admitToLan({ ownNames }) }, LAN_SERVER)
+  /** The same on both: who asks decides how much of it. */
+  #serve(server: HttpServer, token: OwnerToken): void {
+    serveTable(server, this.#deps, () => this.#observe())
+    serveOwnerLinks(server, { links: () => this.ownerLinks(), renew: () => token.renew() })
   }
 
   #observe(): Observed {

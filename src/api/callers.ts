@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Who asks, on either listener; and who may not come in at all. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { CodedError } from '../base/base.ts'
+import { CodedError, type Logger } from '../base/base.ts'
 import { endpoints } from '../contract/contract.ts'
 import type { Caller } from '../net/net.ts'
 import { callerFactsOf, judgeCaller, type OwnNames, refusalError, type Surface } from './doorman.ts'
+import { LAN_IDLE_MS_MAX, OWNER_IDLE_MS_MAX, WRONG_TOKEN_RETRY_S } from './limits.ts'
+import type { OwnerToken, WrongTokens } from './owner/owner.ts'
 
 /** For whatever does not say otherwise: it has no script and loads nothing. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -35,18 +37,59 @@ export function admitToSocket(ownNames: OwnNames): (request: FastifyRequest) => 
 
 export interface LanDoorDeps {
   ownNames: OwnNames
+  token: Pick<OwnerToken, 'isRight'>
+  wrongTokens: WrongTokens
+  log: Logger
 }
 
-/** On the LAN: anybody, for looking. */
+/** On the LAN: anybody, for looking; and the owner, by the token. */
 export function admitToLan(deps: LanDoorDeps) {
   return (request: FastifyRequest, reply: FastifyReply): Caller => {
     reply.headers(SECURITY_HEADERS)
     const judgement = judgeCaller(callerFactsOf(request.raw), surfaceOf(request), deps.ownNames)
     if (!judgement.allowed) throw refusalError(judgement.reason)
-    const caller: Caller = { kind: 'anonymous', address: request.ip }
+    const caller = callerOf(request, reply, deps)
+    if (caller.kind === 'owner') {
+      giveTime(request, reply)
+      return caller
+    }
+    // Nobody reads it: the connection must not be held by what is still to come.
+    if (hasBody(request)) reply.header('connection', 'close')
     if (!READING_METHODS.includes(request.method)) throw onlyLooking(reply)
     return caller
   }
+}
+
+/** @throws CodedError `TOKEN_WRONG`, `TOKEN_WRONG_OFTEN` */
+function callerOf(request: FastifyRequest, reply: FastifyReply, deps: LanDoorDeps): Caller {
+  const { authorization } = request.headers
+  const address = request.raw.socket.remoteAddress ?? ''
+  if (authorization === undefined) return { kind: 'anonymous', address }
+  const token = /^Bearer +([\w~+/.-]+=*) *$/i.exec(authorization)?.[1]
+  // The right one first: whoever guesses beside the owner must not keep the owner out.
+  if (token !== undefined && deps.token.isRight(token)) return { kind: 'owner' }
+  reply.header('www-authenticate', 'Bearer error="invalid_token"')
+  if (deps.wrongTokens.note(address)) {
+    throw new CodedError('TOKEN_WRONG', 'That is not the token of this node’s owner.', {
+      advice: 'It may have been renewed. For a link with the one of now: citynode link',
+    })
+  }
+  deps.log.debug('wrong tokens keep coming from one address', {})
+  // Each further guess costs a connection.
+  reply.headers({ connection: 'close', 'retry-after': String(WRONG_TOKEN_RETRY_S) })
+  throw new CodedError('TOKEN_WRONG_OFTEN', 'Too many wrong tokens came from there.', {
+    advice: `Wait ${WRONG_TOKEN_RETRY_S} seconds. For a link with the right one: citynode link`,
+  })
+}
+
+/** What the owner orders may be silent for long, and is not cut off for it. */
+function giveTime({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+  socket.setTimeout(OWNER_IDLE_MS_MAX)
+  reply.raw.once('close', () => socket.setTimeout(LAN_IDLE_MS_MAX))
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function surfaceOf(request: FastifyRequest): Surface {
@@ -57,6 +100,6 @@ function surfaceOf(request: FastifyRequest): Surface {
 function onlyLooking(reply: FastifyReply): CodedError {
   reply.header('allow', READING_METHODS.join(', '))
   return new CodedError('METHOD_NOT_ALLOWED', 'Here you can only look, with GET or HEAD.', {
-    advice: 'The owner changes things with the citynode command on the node itself.',
+    advice: 'The owner may do more, by the link that `citynode link` prints on the node itself.',
   })
 }

@@ -10,23 +10,21 @@ export const SOCKET_PROBE_MS = 1_000
 /** Bytes of a JSON request body: the longest is what is said of an item. */
 export const REQUEST_JSON_BYTES_MAX = 64 * 1024
 
-/** Bytes of all request headers together: browsers stay below 4 KiB without cookies. */
-export const REQUEST_HEADER_BYTES_MAX = 8 * 1024
-
 /**
- * The same of the owner: all that can be said of an item stands in the address when it is added, up
- * to 4 KiB for a description, of which each byte may take three.
+ * Bytes of all request headers together. Browsers stay below 4 KiB without cookies; but all that can
+ * be said of an item stands in the address when its owner adds it, up to 4 KiB for a description, of
+ * which each byte may take three.
  */
-export const CONTROL_HEADER_BYTES_MAX = 32 * 1024
+export const REQUEST_HEADER_BYTES_MAX = 32 * 1024
 
 /** For a caller to send its request's headers, in milliseconds. A slow radio needs a few seconds. */
 export const HEADERS_MS_MAX = 15_000
 
-/** For a caller on the LAN to send a whole request, in milliseconds: it never has a body. */
-export const LAN_REQUEST_MS_MAX = 20_000
-
 /** A connection on which nothing moves is closed after this many milliseconds. */
 export const LAN_IDLE_MS_MAX = 30_000
+
+/** The same while the owner's request is under way: a large file is synced, or a peer is awaited. */
+export const OWNER_IDLE_MS_MAX = 600_000
 
 /** Connections on the LAN at once: a few people's browsers and a Prometheus; each costs ~20 KB. */
 export const LAN_CONNECTIONS_MAX = 128
@@ -48,3 +46,24 @@ export const SKIPPED_TOLD_MAX = 1_000
 
 /** Names that the owner gives the machine: a few, and one for each network that it is in. */
 export const HOST_NAMES_MAX = 32
+
+/** Random bytes of the owner's token: 192 bits, and 32 characters without padding. */
+export const TOKEN_BYTES = 24
+
+/** Bytes of the file with the token; a larger one is something else. */
+export const TOKEN_FILE_BYTES_MAX = 256
+
+/** Wrong tokens from one address at once: a page that was left open asks for several things. */
+export const WRONG_TOKENS_AT_ONCE_MAX = 20
+
+/** And then so many a second: an old page may look again, and nobody guesses 192 bits. */
+export const WRONG_TOKENS_PER_SECOND_MAX = 0.2
+
+/** Addresses that sent wrong tokens and are remembered: each costs ~200 bytes. */
+export const WRONG_TOKEN_ADDRESSES_MAX = 512
+
+/** Seconds after which a wrong token may be tried again: one over the rate above. */
+export const WRONG_TOKEN_RETRY_S = 5
+
+/** Links to the page that are told: more addresses than that nobody tries. */
+export const OWNER_LINKS_MAX = 8

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the API asks of the rooms below: exactly this, and nothing else of them. */
-import type { Clock, HealthCondition, Logger, PeerId } from '../base/base.ts'
+import type { Clock, HealthCondition, Logger, PeerId, Random } from '../base/base.ts'
 import type { PublicStatus } from '../contract/contract.ts'
 import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
+import type { NetworkInterface } from '../system/system.ts'
 import type { ApiCarrying } from './carry-routes.ts'
 import type { OwnNames } from './doorman.ts'
 import type { ApiItems } from './item-ports.ts'
@@ -37,12 +38,17 @@ export interface ApiDeps {
   renderStatusPage(status: PublicStatus): string
   /** By which names browsers may come to the LAN listener. */
   ownNames: OwnNames
+  /** Of the machine, for the links that its owner is given. */
+  listInterfaces(): readonly NetworkInterface[]
   clock: Clock
+  random: Random
   log: Logger
 }
 
 export interface ApiOptions {
   controlSocketPath: string
+  /** Made at the first start. */
+  ownerTokenPath: string
   /** Port 0 takes any free port. */
   lan: { address: string; port: number }
 }

@@ -20,6 +20,7 @@ import { addItemCommands } from './item-commands.ts'
 import {
   configCheckCommand,
   configShowCommand,
+  linkCommand,
   neighboursCommand,
   peersCommand,
   printFailure,
@@ -114,6 +115,13 @@ function addNodeCommands(program: Command, run: Run): void {
     .command('peers')
     .description('nodes with an open connection')
     .action(() => run(peersCommand))
+  program
+    .command('link')
+    .description('the links by which you, its owner, open the page of this node')
+    .option('--renew', 'make a new token first: the links of before are worth nothing then', false)
+    .action((options: { renew: boolean }) =>
+      run((context) => linkCommand(context, { mustRenew: options.renew })),
+    )
   const config = program.command('config').description('the configuration')
   config
     .command('check')

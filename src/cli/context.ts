@@ -12,7 +12,13 @@ export interface StartOptions {
   /** Stops the node. */
   signal: AbortSignal
   /** Called once, when the node is usable. */
-  onStarted(facts: { peerId: string; city: string; statusPort: number }): void
+  onStarted(facts: {
+    peerId: string
+    city: string
+    statusPort: number
+    /** To the page, with the owner's token in them: secrets. */
+    ownerLinks: readonly string[]
+  }): void
 }
 
 export interface CheckedConfig {

@@ -8,23 +8,21 @@ import {
   type Status,
   shortId,
 } from '../contract/contract.ts'
-import type { CheckedConfig, CommandContext } from './context.ts'
+import type { CheckedConfig, CommandContext, StartOptions } from './context.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { formatFacts, formatTable, plain } from './output.ts'
 
 export async function startCommand(context: CommandContext): Promise<ExitCode> {
-  const { io, output, injected, dataFolder, configFile } = context
+  const { io, injected, dataFolder, configFile } = context
   let isStarted = false
   try {
     await injected.startNode({
       dataFolder,
       configFile,
       signal: io.signal,
-      onStarted: ({ city, statusPort }) => {
+      onStarted: (facts) => {
         isStarted = true
-        if (!io.isStderrTerminal) return
-        output.note(`This node is running in the city ${city}.`)
-        output.note(`Its status page: http://localhost:${statusPort}/   Stop it with Ctrl-C.`)
+        sayStarted(context, facts)
       },
     })
     return EXIT.ok
@@ -35,6 +33,18 @@ export async function startCommand(context: CommandContext): Promise<ExitCode> {
     printFailure(context, thrown)
     return thrown.code.startsWith('CONFIG_') ? EXIT.badConfiguration : EXIT.couldNotStart
   }
+}
+
+/** The page's links, on which the owner opens it; a new token first, if wanted. */
+export async function linkCommand(
+  { client, io, output }: CommandContext,
+  { mustRenew }: { mustRenew: boolean },
+): Promise<ExitCode> {
+  const links = await (mustRenew ? client.renewOwnerLinks(io.signal) : client.ownerLinks(io.signal))
+  if (mustRenew) output.note('There is a new token: the links of before are worth nothing now.')
+  output.note('Whoever has one of these links can do everything with this node:')
+  await output.result({ links }, links.join('\n'))
+  return EXIT.ok
 }
 
 export async function statusCommand({ client, io, output }: CommandContext): Promise<ExitCode> {
@@ -106,6 +116,25 @@ export async function configShowCommand(context: CommandContext): Promise<ExitCo
 export function printFailure({ output }: Pick<CommandContext, 'output'>, error: Error): void {
   output.note(`citynode: ${error.message}`)
   if (error instanceof CodedError && error.advice !== undefined) output.note(`  ${error.advice}`)
+}
+
+/** Links are printed where a person reads them; in a file or a journal they would lie about. */
+function sayStarted(
+  { io, output }: CommandContext,
+  { city, statusPort, ownerLinks }: Parameters<StartOptions['onStarted']>[0],
+): void {
+  if (io.isStderrTerminal) {
+    output.note(`This node is running in the city ${city}.   Stop it with Ctrl-C.`)
+    output.note(`Its status page, for everybody: http://localhost:${statusPort}/`)
+  }
+  if (io.isStdoutTerminal) {
+    const links = ownerLinks.map((link) => `  ${link}\n`).join('')
+    io.stdout.write(
+      `For you, its owner (whoever has one of these links can do everything):\n${links}`,
+    )
+  } else if (io.isStderrTerminal) {
+    output.note('For you, its owner: see citynode link')
+  }
 }
 
 function formatStatus(status: Status): string {

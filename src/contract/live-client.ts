@@ -35,6 +35,8 @@ export interface LiveCalls {
   transfers(signal?: AbortSignal): Promise<readonly TransferFacts[]>
   openView(cid: string, options?: { path?: string; signal?: AbortSignal }): Promise<View>
   ownerLinks(signal?: AbortSignal): Promise<readonly string[]>
+  /** With a new token: the old links are worth nothing then. */
+  renewOwnerLinks(signal?: AbortSignal): Promise<readonly string[]>
 }
 
 export function liveCalls(call: Call): LiveCalls {
@@ -51,6 +53,8 @@ export function liveCalls(call: Call): LiveCalls {
     openView: (cid, { path = '', signal } = {}) =>
       call.json(endpoints.openView, { json: { cid, path }, signal }),
     ownerLinks: async (signal) => (await call.json(endpoints.ownerLinks, { signal })).links,
+    renewOwnerLinks: async (signal) =>
+      (await call.json(endpoints.renewOwnerLinks, { signal })).links,
   }
 }
 

@@ -96,4 +96,12 @@ export const liveEndpoints = {
     needs: '/node/configure',
     answer: ownerLinksSchema,
   },
+  renewOwnerLinks: {
+    title: 'Make a new token for the owner: the old links lead to the public page from now on',
+    reach: 'socket',
+    method: 'POST',
+    path: '/v1/owner-links',
+    needs: '/node/configure',
+    answer: ownerLinksSchema,
+  },
 } as const

@@ -4,7 +4,7 @@
  * the simulator call the same function with another platform.
  */
 import { join } from 'node:path'
-import { ApiServer, PeoplesGateway } from '../api/api.ts'
+import { ApiServer, OWNER_TOKEN_FILE_NAME, PeoplesGateway } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
 import {
@@ -31,6 +31,8 @@ export interface CityNode {
   stop(): Promise<void>
   /** The ports that are listened on, once started. */
   ports(): { content: number; status: number; gateway: number }
+  /** Links to the page, with the owner's token in them: secrets. */
+  ownerLinks(): readonly string[]
 }
 
 /** Opens what a node stands on and wires its rooms; nothing listens until `start`. */
@@ -117,6 +119,8 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
   const api = new ApiServer(
     {
       clock,
+      random: platform.random,
+      listInterfaces: platform.listInterfaces,
       log: log.child({ room: 'api' }),
       guard,
       metrics,
@@ -139,7 +143,11 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
         listenAddresses: network.listenAddresses(),
       }),
     },
-    { controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME), lan: config.status },
+    {
+      controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME),
+      ownerTokenPath: join(dataFolder, OWNER_TOKEN_FILE_NAME),
+      lan: config.status,
+    },
   )
 
   const gateway = new PeoplesGateway(
@@ -169,5 +177,6 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       database.close()
     },
     ports: () => ({ content: https.actualPort, status: api.lanPort, gateway: gateway.port }),
+    ownerLinks: () => api.ownerLinks(),
   }
 }

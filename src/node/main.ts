@@ -89,6 +89,7 @@ async function startNode(options: StartOptions): Promise<void> {
       peerId: node.peerId,
       city: config.city.id,
       statusPort: node.ports().status,
+      ownerLinks: node.ownerLinks(),
     })
     if (!signal.aborted) {
       // An armed listener does not keep a process alive, an open server does.

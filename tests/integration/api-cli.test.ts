@@ -380,13 +380,19 @@ describe('start and config check', () => {
     let seen: unknown
     const startNode: CliInjected['startNode'] = async ({ dataFolder, configFile, onStarted }) => {
       seen = { dataFolder, configFile }
-      onStarted({ peerId: PEER_ID, city: 'test-city', statusPort: 7480 })
+      const ownerLinks = ['http://10.0.0.7:7480/#token=secret']
+      onStarted({ peerId: PEER_ID, city: 'test-city', statusPort: 7480, ownerLinks })
     }
     const argv = ['start', '--data', folder, '--config', '/etc/c.toml']
     const ran = await cli(argv, { injected: { startNode }, isTerminal: true })
     expect(seen).toEqual({ dataFolder: folder, configFile: '/etc/c.toml' })
-    expect(ran).toMatchObject({ exitCode: 0, stdout: '' })
+    expect(ran.exitCode).toBe(0)
+    expect(ran.stdout).toContain('http://10.0.0.7:7480/#token=secret\n')
     expect(ran.stderr).toContain('http://localhost:7480/')
+    // A file or a journal keeps what it is given.
+    const unseen = await cli(argv, { injected: { startNode } })
+    expect(unseen).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
+    expect(ran.stderr).not.toContain('secret')
   })
 
   it.each([

@@ -30,7 +30,7 @@ import {
   silentLogger,
 } from '../../src/base/base.ts'
 import { type ConnectedPeer, LocalGuard, type Neighbour } from '../../src/net/net.ts'
-import { SystemClock } from '../../src/system/system.ts'
+import { type NetworkInterface, SystemClock, SystemRandom } from '../../src/system/system.ts'
 import { renderStatusPage } from '../../src/web/web.ts'
 
 export const PEER_ID = peerIdFromPublicKey(new Uint8Array(32).fill(1))
@@ -296,11 +296,17 @@ export class FakeNode {
   conditions: HealthCondition[] = []
   neighbours: Neighbour[] = []
   peers: ConnectedPeer[] = []
+  interfaces: NetworkInterface[] = []
   readonly folder: string
   readonly server: ApiServer
   readonly clock = new SystemClock()
 
-  constructor(folder: string, changes: Partial<ApiDeps> = {}, port = 0) {
+  constructor(
+    folder: string,
+    changes: Partial<ApiDeps> = {},
+    port = 0,
+    ownerTokenPath = join(folder, 'owner.token'),
+  ) {
     this.folder = folder
     const startedAtMs = this.clock.monotonicMs()
     const deps: ApiDeps = {
@@ -324,18 +330,26 @@ export class FakeNode {
       guard: new LocalGuard(),
       renderStatusPage: (status) => renderStatusPage(status),
       ownNames: { hostName: 'testbox', configured: ['node.example'] },
+      listInterfaces: () => this.interfaces,
       clock: this.clock,
+      random: new SystemRandom(),
       log: silentLogger,
       ...changes,
     }
     this.server = new ApiServer(deps, {
       controlSocketPath: this.socketPath,
+      ownerTokenPath,
       lan: { address: '127.0.0.1', port },
     })
   }
 
   get socketPath(): string {
     return join(this.folder, 'control.sock')
+  }
+
+  /** The owner's, as its links have it. */
+  get token(): string {
+    return this.server.ownerLinks()[0]?.split('#token=')[1] ?? ''
   }
 
   /** A neighbour on wlan0 that is connected, and a farther peer. */

@@ -20,7 +20,7 @@ const UNSERVED: readonly Endpoint[] = [
   endpoints.publicHappenings,
   endpoints.transfers,
   endpoints.openView,
-  endpoints.ownerLinks,
+
   endpoints.openApi,
   endpoints.publicItems,
   endpoints.publicItem,

@@ -135,9 +135,9 @@ describe('the control socket', () => {
   it('is for the owner alone, and leaves nothing behind', async () => {
     const node = await start(new FakeNode(folder))
     expect((await stat(node.socketPath)).mode & 0o777).toBe(0o600)
-    expect(await readdir(folder)).toEqual(['control.sock'])
+    expect(await readdir(folder)).toEqual(['control.sock', 'owner.token'])
     await node.server.stop()
-    expect(await readdir(folder)).toEqual([])
+    expect(await readdir(folder)).toEqual(['owner.token'])
   })
 
   it('replaces the socket of a killed node', async () => {
@@ -170,7 +170,7 @@ describe('the control socket', () => {
       code: 'CONTROL_PATH_TOO_LONG',
       advice: expect.stringContaining('--data'),
     })
-    const missing = new FakeNode(join(folder, 'missing'))
+    const missing = new FakeNode(join(folder, 'missing'), {}, 0, join(folder, 'owner.token'))
     await expect(start(missing)).rejects.toMatchObject({ code: 'CONTROL_UNUSABLE' })
     await chmod(folder, 0o700)
   })

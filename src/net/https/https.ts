@@ -16,6 +16,7 @@ export {
   type PeerHttpsClientOptions,
   type PeerRequest,
 } from './client.ts'
+export { addressKey } from './connections.ts'
 export type { RequestHandler } from './desk.ts'
 export type { PeerTarget } from './dial.ts'
 export type { PeerBody, PeerResponse, TakePiece } from './exchange.ts'
