@@ -45,6 +45,7 @@ export type {
   ApiFetchReport,
   ApiItem,
   ApiItems,
+  ApiPageQuestion,
   ApiPlace,
   ItemTotals,
 } from './item-ports.ts'

@@ -60,6 +60,8 @@ export type HandlerInput<E extends Endpoint> = InputOf<E> & {
   isHead: boolean
   /** Where the request came from; undefined over the Unix socket. */
   address: string | undefined
+  /** Of the answer, also when it is a failure. */
+  setHeader(name: string, value: string): void
 }
 
 export interface RawAnswerOptions {
@@ -201,6 +203,7 @@ export class HttpServer {
       headers: request.headers,
       isHead: request.method === 'HEAD',
       address: request.raw.socket.remoteAddress,
+      setHeader: (name: string, value: string) => void reply.header(name, value),
     }
     // Each part was parsed by the very schema from which InputOf infers its type.
     return input as HandlerInput<E>
@@ -311,6 +314,8 @@ function endOf(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
 }
 
 /** A stream of what `chunks` yields, which ends quietly when the reader goes away. */
-export function streamOf(chunks: AsyncIterable<Uint8Array | string>): Readable {
+export function streamOf(
+  chunks: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array>,
+): Readable {
   return Readable.from(chunks, { objectMode: false })
 }

@@ -7,6 +7,7 @@ import type {
   FetchReportFacts,
   ItemFacts,
   PlaceFacts,
+  PublicItem,
 } from '../contract/contract.ts'
 import type { ApiAdded, ApiEntry, ApiFetchReport, ApiItem, ApiPlace } from './item-ports.ts'
 
@@ -32,6 +33,23 @@ export function itemOf(item: ApiItem): ItemFacts {
     publishedBy: item.publishedBy ?? null,
     isWithdrawn,
     refused: refused ?? null,
+  }
+}
+
+/** For anybody: only of public items. */
+export function publicItemOf(item: ApiItem): PublicItem {
+  const { cid, name, sizeBytes, kind, shape, title, language, description, licence } = item
+  return {
+    cid: cid.toString(),
+    name,
+    sizeBytes,
+    kind,
+    shape,
+    title,
+    language,
+    description,
+    licence,
+    publishedBy: item.publishedBy ?? null,
   }
 }
 

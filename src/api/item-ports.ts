@@ -100,8 +100,26 @@ export interface ApiFetched {
   report: ApiFetchReport | undefined
 }
 
+/** A part of the list, newest first. */
+export interface ApiPageQuestion {
+  /** Only items with this in their name, title or description; empty: all. */
+  match: string
+  /** `anybody`: public items that are whole. */
+  reader: 'owner' | 'anybody'
+  /** The CID of the item before the first one. */
+  after: string | undefined
+  limit: number
+}
+
 export interface ApiItems {
   list(): readonly ApiItem[]
+  /** @throws CodedError `CONTENT_LIST_CHANGED` when `after` is not in the list any more */
+  page(question: ApiPageQuestion): {
+    items: readonly ApiItem[]
+    /** Of all that match. */
+    itemsCount: number
+    hasMore: boolean
+  }
   /** Cheap: asked for by every look at the status page. */
   totals(): ItemTotals
   get(cid: CID): ApiItem | undefined

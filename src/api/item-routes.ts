@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** What the owner can ask and order about items, over the control socket. */
-import { CodedError, parseCid, parseUnixTime } from '../base/base.ts'
+/** What the owner can order about items. */
+import { parseCid, parseUnixTime } from '../base/base.ts'
 import {
   type AddLine,
   ARCHIVE_TYPE,
-  type EntryLine,
   endpoints,
   type FetchLine,
   type Progress,
 } from '../contract/contract.ts'
+import { begun } from './byte-answers.ts'
 import { itemNotFound, problemOf } from './errors.ts'
 import { type HandlerInput, type HttpServer, RawAnswer, streamOf } from './http-server.ts'
-import { addedOf, entryOf, itemOf, placeOf, reportOf } from './item-facts.ts'
+import { addedOf, itemOf, placeOf, reportOf } from './item-facts.ts'
 import type { ApiItems } from './item-ports.ts'
+import { namesOf } from './item-reading.ts'
 import type { ApiDeps } from './ports.ts'
 import { progressLines } from './progress.ts'
 
@@ -20,17 +21,8 @@ type ItemDeps = Pick<ApiDeps, 'items' | 'clock' | 'log'>
 
 export function serveItems(server: HttpServer, deps: ItemDeps): void {
   const { items } = deps
-  server.serve(endpoints.items, async () => {
-    const all = items.list().map(itemOf)
-    return { items: all, itemsCount: all.length, next: null }
-  })
   server.serve(endpoints.addItem, async (input) => add(items, input))
   server.serve(endpoints.addReference, async (input) => referenceAnswer(deps, input))
-  server.serve(endpoints.item, async ({ params }) => {
-    const item = items.get(parseCid(params.cid))
-    if (item === undefined) throw itemNotFound()
-    return { item: itemOf(item) }
-  })
   server.serve(endpoints.changeItem, async ({ params, body }) => ({
     item: itemOf(await items.change(parseCid(params.cid), body)),
   }))
@@ -48,31 +40,12 @@ export function serveItems(server: HttpServer, deps: ItemDeps): void {
     return { cid: cid.toString(), item: item === undefined ? null : itemOf(item) }
   })
   server.serve(endpoints.fetchItem, async (input) => fetchAnswer(deps, input))
-  serveContents(server, deps)
-}
-
-/** What is in items. */
-function serveContents(server: HttpServer, deps: ItemDeps): void {
-  const { items } = deps
-  server.serve(endpoints.itemBytes, async ({ params, query, signal }) => {
-    const file = await items.place(parseCid(params.cid), namesOf(query.path), signal)
-    const sizeBytes = file.sizeBytes ?? 0
-    const { start, end = sizeBytes } = query
-    const bytes = items.openBytes(file, { start, end, signal })
-    if (start > end || end > sizeBytes) throw badRange(sizeBytes)
-    return new RawAnswer('application/octet-stream', streamOf(await begun(bytes)), {
-      sizeBytes: end - start,
-    })
-  })
-  server.serve(endpoints.itemEntries, async ({ params, query, signal }) => {
-    const folder = await items.place(parseCid(params.cid), namesOf(query.path), signal)
-    const lines = entryLines(deps, items.entries(folder, signal))
-    return new RawAnswer('application/x-ndjson', streamOf(lines))
-  })
   server.serve(endpoints.itemArchive, async ({ params, query, signal }) => {
     const folder = await items.place(parseCid(params.cid), namesOf(query.path), signal)
     const archive = items.archive(folder, { absent: query.absent, signal })
-    return new RawAnswer(ARCHIVE_TYPE, streamOf(await begun(archive)))
+    return new RawAnswer(ARCHIVE_TYPE, await begun(archive), {
+      headers: { 'content-disposition': 'attachment' },
+    })
   })
 }
 
@@ -137,52 +110,4 @@ function fetchAnswer(
     }
   })
   return new RawAnswer('application/x-ndjson', streamOf(lines))
-}
-
-async function* entryLines(
-  { log }: ItemDeps,
-  entries: ReturnType<ApiItems['entries']>,
-): AsyncGenerator<string> {
-  let entriesCount = 0
-  let last: EntryLine
-  try {
-    for await (const entry of entries) {
-      entriesCount += 1
-      yield toLine(entryOf(entry))
-    }
-    last = { entriesCount }
-  } catch (thrown) {
-    const { details, isOurs } = problemOf(thrown)
-    if (isOurs) log.error('a folder could not be listed', { error: thrown })
-    last = { problem: details }
-  }
-  yield toLine(last)
-}
-
-function toLine(line: EntryLine): string {
-  return `${JSON.stringify(line)}\n`
-}
-
-/** The same, once its first piece is there: what fails before it is a plain answer. */
-async function begun(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
-  const iterator = chunks[Symbol.asyncIterator]()
-  const first = await iterator.next()
-  return (async function* () {
-    try {
-      for (let next = first; next.done !== true; next = await iterator.next()) yield next.value
-    } finally {
-      await iterator.return?.()
-    }
-  })()
-}
-
-/** `a/b` as names; slashes at the ends mean nothing. */
-function namesOf(path: string): string[] {
-  return path.split('/').filter((name) => name !== '')
-}
-
-function badRange(sizeBytes: number): CodedError {
-  return new CodedError('CONTENT_BAD_RANGE', `The file has ${sizeBytes} bytes.`, {
-    advice: 'The first byte is byte 0, and the last one is one less than the size.',
-  })
 }

@@ -6,6 +6,7 @@ import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
 import type { NetworkInterface } from '../system/system.ts'
 import type { ApiCarrying } from './carry-routes.ts'
 import type { OwnNames } from './doorman.ts'
+import type { PeoplesLibrary } from './gateway/gateway.ts'
 import type { ApiItems } from './item-ports.ts'
 import type { ApiRefusals } from './refusal-routes.ts'
 
@@ -25,6 +26,8 @@ export interface ApiDeps {
   neighbours(): readonly Neighbour[]
   peers(): readonly ConnectedPeer[]
   items: ApiItems
+  /** What anybody may look at. */
+  library: PeoplesLibrary
   carrying: ApiCarrying
   refusals: ApiRefusals
   /** Where browsers open items; undefined while there is no gateway. */

@@ -4,12 +4,15 @@ import { endpoints } from '../contract/contract.ts'
 import { serveCarrying } from './carry-routes.ts'
 import { healthOf, neighbourOf, type Observed, peerOf, publicStatusOf, statusOf } from './facts.ts'
 import { type HttpServer, RawAnswer, StatusAnswer } from './http-server.ts'
+import { servePublicReading, serveReading } from './item-reading.ts'
 import { serveItems } from './item-routes.ts'
 import type { ApiDeps } from './ports.ts'
 import { serveRefusals } from './refusal-routes.ts'
 
 export function serveTable(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {
   serveNode(server, deps, observe)
+  serveReading(server, deps)
+  servePublicReading(server, deps)
   serveItems(server, deps)
   serveCarrying(server, deps)
   serveRefusals(server, deps)

@@ -38,6 +38,8 @@ import {
   type IndexDatabase,
   type ItemChanges,
   machineDisk,
+  type PageOf,
+  type PageQuestion,
   type StoredItem,
 } from './blocks/blocks.ts'
 import type { DagSource } from './car/car.ts'
@@ -86,7 +88,7 @@ import {
 import { abortable, enter } from './waiting.ts'
 
 export type { Added, AddFileOptions, AddFolderOptions, ProgressListener } from './adding.ts'
-export type { Disk, DiskFile, ItemChanges } from './blocks/blocks.ts'
+export type { Disk, DiskFile, ItemChanges, PageOf, PageQuestion } from './blocks/blocks.ts'
 export { machineDisk } from './blocks/blocks.ts'
 export type { CarReport, Landing } from './carrying/carrying.ts'
 export * from './config.ts'
@@ -248,6 +250,11 @@ export class Content implements Service {
   /** Oldest first. */
   list(): readonly Item[] {
     return this.#store.items.list()
+  }
+
+  /** Some of them, newest first. @throws CodedError `CONTENT_LIST_CHANGED` */
+  page(question: PageQuestion): PageOf<Item> {
+    return this.#store.items.page(question)
   }
 
   totals(): ItemTotals {

@@ -10,6 +10,12 @@ export function notHere(cid: CID): CodedError {
   })
 }
 
+export function listChanged(): CodedError {
+  return new CodedError('CONTENT_LIST_CHANGED', 'The list has changed at the place to go on.', {
+    advice: 'Begin again at its first page.',
+  })
+}
+
 export function unsupportedCid(cid: CID): CodedError {
   return new CodedError(
     'CONTENT_CID_UNSUPPORTED',

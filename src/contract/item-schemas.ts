@@ -72,7 +72,13 @@ export const itemsQuerySchema = z.object({
     .default('')
     .describe('only items that have this in their name, title or description'),
   after: z.string().max(CID_LENGTH_MAX).optional().describe('`next` of the answer before'),
-  limit: z.coerce.number().int().min(1).max(ITEMS_PAGE_MAX).optional().describe('without: all'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(ITEMS_PAGE_MAX)
+    .optional()
+    .describe('without: all of them to the owner, and to others as many as a page may have'),
 })
 
 /** Newest first. */

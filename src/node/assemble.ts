@@ -115,6 +115,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       handler: (request, response, { caller }) => content.handleGateway(request, response, caller),
     },
   )
+  const library = libraryOf(content)
   const ownNames = { hostName: platform.hostName, configured: config.status.host_names }
   const api = new ApiServer(
     {
@@ -126,6 +127,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       metrics,
       renderStatusPage,
       ownNames,
+      library,
       items: new OwnerDesk({ content, refusals, dataFolder }),
       carrying: content,
       refusals,
@@ -156,7 +158,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       log: log.child({ room: 'gateway' }),
       metrics,
       ownNames,
-      library: libraryOf(content),
+      library,
       pages: createGatewayPages(),
       trustless: (request, response) => {
         const address = request.socket.remoteAddress ?? ''

@@ -21,7 +21,7 @@ port = 0
 [gateway]
 port = 0
 [log]
-level = "trace"
+level = "debug"
 format = "json"
 `
 
@@ -31,7 +31,7 @@ let daemon: Daemon | undefined
 beforeAll(() => {
   const build = join(ROOT, 'tools', 'build.mjs')
   const folder = execFileSync(process.execPath, [build], { encoding: 'utf8' }).trim()
-  command = [join(folder, 'node'), join(folder, 'app.mjs')]
+  command = [join(folder, 'node'), join(folder, 'citynode.mjs')]
 })
 
 afterEach(() => daemon?.stop())

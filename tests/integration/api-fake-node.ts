@@ -18,9 +18,12 @@ import {
   type ApiFetchReport,
   type ApiItem,
   type ApiItems,
+  type ApiPageQuestion,
   type ApiPlace,
   type ApiRefusals,
   ApiServer,
+  type Opened,
+  type PeoplesLibrary,
 } from '../../src/api/api.ts'
 import {
   abortReason,
@@ -46,7 +49,7 @@ export function cidOf(bytes: Uint8Array): CID {
 const COUNTS_OF_FILE = { filesCount: 1, foldersCount: 0, symlinksCount: 0 }
 
 /** Keeps items in memory; `elsewhere` is what a fetch can find. */
-export class FakeItems implements ApiItems, ApiCarrying {
+export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
   readonly held = new Map<string, { item: ApiItem; bytes: Uint8Array }>()
   readonly elsewhere = new Map<string, Uint8Array>()
   /** Called between two halves of a fetch. */
@@ -78,6 +81,8 @@ export class FakeItems implements ApiItems, ApiCarrying {
       },
     ],
   }
+  /** With which status an item is refused to others. */
+  readonly refusedAs = new Map<string, 410 | 451>()
   breakAfterBytes = Number.POSITIVE_INFINITY
 
   put(name: string, bytes: Uint8Array, visibility: 'private' | 'public'): ApiItem {
@@ -115,6 +120,37 @@ export class FakeItems implements ApiItems, ApiCarrying {
 
   list(): readonly ApiItem[] {
     return [...this.held.values()].map(({ item }) => item)
+  }
+
+  page({ match, reader, after, limit }: ApiPageQuestion) {
+    const newestFirst = this.list()
+      .filter(({ visibility }) => reader === 'owner' || visibility === 'public')
+      .filter(({ name, title }) => `${name} ${title}`.includes(match))
+      .reverse()
+    const first = newestFirst.findIndex(({ cid }) => cid.toString() === after) + 1
+    if (after !== undefined && first === 0) throw new CodedError('CONTENT_LIST_CHANGED', 'Changed.')
+    const items = newestFirst.slice(first, first + limit)
+    const hasMore = newestFirst.length > first + limit
+    return { items, itemsCount: newestFirst.length, hasMore }
+  }
+
+  /** As anybody may look at it. */
+  async open(cid: CID, path: readonly string[]): Promise<Opened> {
+    const held = this.held.get(cid.toString())
+    const refused = this.refusedAs.get(cid.toString())
+    if (refused !== undefined) return { what: 'refused', status: refused, text: 'It is refused.' }
+    if (held?.item.visibility !== 'public' || path.length > 0) return { what: 'absent' }
+    const { name, kind, shape, sizeBytes } = held.item
+    if (shape === 'folder') {
+      const entries = async function* () {}
+      return { what: 'folder', cid, name, entries, has: async () => false }
+    }
+    const bytes = (span: { start: number; end: number }) => this.openBytes({ cid }, span)
+    return { what: 'file', cid, name, sizeBytes, mediaType: kind, bytes }
+  }
+
+  publicItems() {
+    return this.list().filter(({ visibility }) => visibility === 'public')
   }
 
   totals() {
@@ -207,7 +243,7 @@ export class FakeItems implements ApiItems, ApiCarrying {
   }
 
   async *openBytes(
-    { cid }: ApiPlace,
+    { cid }: Pick<ApiPlace, 'cid'>,
     { start, end }: { start: number; end: number },
   ): AsyncGenerator<Uint8Array> {
     const { bytes } = this.held.get(cid.toString()) ?? { bytes: new Uint8Array() }
@@ -322,6 +358,7 @@ export class FakeNode {
       peers: () => this.peers,
       gatewayPort: () => 7481,
       items: this.items,
+      library: this.items,
       carrying: carriesNothing,
       refusals: this.refusals,
       config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),

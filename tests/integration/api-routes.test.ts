@@ -22,10 +22,6 @@ const UNSERVED: readonly Endpoint[] = [
   endpoints.openView,
 
   endpoints.openApi,
-  endpoints.publicItems,
-  endpoints.publicItem,
-  endpoints.publicItemBytes,
-  endpoints.publicItemEntries,
 ]
 
 const wanted = table.map(([, endpoint]) => endpoint).filter((one) => !UNSERVED.includes(one))

@@ -41,6 +41,7 @@ import {
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 import { Places } from './places.ts'
 
+export { isKnown, wantedPart } from './conditions.ts'
 export type * from './library.ts'
 
 export interface PeoplesGatewayDeps {

@@ -2,7 +2,9 @@
 /** The table of items. What it says about whole items stands in the packs too. */
 import { CID } from 'multiformats/cid'
 import type { Statement } from '../../store/store.ts'
+import { listChanged } from '../errors.ts'
 import type { Item, ItemTexts, ItemTotals, Shape, Visibility } from '../item.ts'
+import { itemsPage, type PageOf, type PageQuestion } from './items-page.ts'
 import type { ItemRecord } from './records.ts'
 import type { IndexDatabase } from './statements.ts'
 
@@ -70,6 +72,13 @@ export class Catalogue {
       .prepare<ItemRow>("SELECT * FROM content_items WHERE state <> 'arriving' ORDER BY sequence")
       .all()
       .map(itemFrom)
+  }
+
+  /** @throws CodedError `CONTENT_LIST_CHANGED` */
+  page(question: PageQuestion): PageOf<StoredItem> {
+    const page = itemsPage<ItemRow>(this.#database, question)
+    if (page === undefined) throw listChanged()
+    return { ...page, items: page.items.map(itemFrom) }
   }
 
   arriving(): { sequence: number; cid: CID | undefined }[] {

@@ -8,7 +8,7 @@ import { isAbsolute, relative, sep } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { CodedError, errorCode, type PeerId } from '../../base/base.ts'
 import type { Added, AddOptions, ProgressListener } from '../adding.ts'
-import type { ItemChanges } from '../blocks/blocks.ts'
+import type { ItemChanges, PageOf, PageQuestion } from '../blocks/blocks.ts'
 import type { Content } from '../content.ts'
 import { notHere } from '../errors.ts'
 import { FetchFailed, type FetchReport } from '../fetching/fetching.ts'
@@ -85,6 +85,12 @@ export class OwnerDesk {
 
   list(): readonly OwnedItem[] {
     return this.#deps.content.list().map((item) => this.#owned(item))
+  }
+
+  /** Some of them, newest first. @throws CodedError `CONTENT_LIST_CHANGED` */
+  page(question: PageQuestion): PageOf<OwnedItem> {
+    const page = this.#deps.content.page(question)
+    return { ...page, items: page.items.map((item) => this.#owned(item)) }
   }
 
   totals(): ItemTotals {
