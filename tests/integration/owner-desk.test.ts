@@ -8,7 +8,15 @@ import { CodedError, parseCid, peerIdFromPublicKey } from '../../src/base/base.t
 import { tarOfFolder } from '../../src/cli/folder-stream.ts'
 import { writeFolder } from '../../src/cli/folder-writer.ts'
 import { type DeskAddOptions, OwnerDesk } from '../../src/content/content.ts'
-import { Cleanup, FakeCity, never, readAll, startNode, type TestNode } from './content-support.ts'
+import {
+  Cleanup,
+  FakeCity,
+  inPieces,
+  never,
+  readAll,
+  startNode,
+  type TestNode,
+} from './content-support.ts'
 
 const UNKNOWN_CID = parseCid('bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy')
 const PUBLISHER = peerIdFromPublicKey(new Uint8Array(32).fill(7))
@@ -229,5 +237,61 @@ describe('what is said of an item', () => {
     const options = { ...PRIVATE, visibility: 'public', ...noSkips } as const
     const { item } = await desk.addReference(await makeTree(), options)
     expect(item).toMatchObject({ visibility: 'public', publishedBy: PUBLISHER })
+  })
+})
+
+describe('the list in pages', () => {
+  const MANY = Array.from({ length: 7 }, (_none, index) => `song ${index}`)
+
+  async function addAll(names: readonly string[], visibility: 'private' | 'public') {
+    for (const name of names) {
+      await node.content.add(inPieces(Buffer.from(name)), { name, visibility, signal: never })
+    }
+  }
+
+  const all = { match: '', after: undefined, limit: 100 }
+
+  it('is newest first, and goes on behind an item', async () => {
+    await addAll(MANY, 'private')
+    const names: string[] = []
+    let after: string | undefined
+    for (;;) {
+      const page = desk.page({ ...all, reader: 'owner', after, limit: 3 })
+      expect(page.itemsCount).toBe(7)
+      names.push(...page.items.map(({ name }) => name))
+      if (!page.hasMore) break
+      after = page.items.at(-1)?.cid.toString()
+    }
+    expect(names).toEqual(MANY.toReversed())
+  })
+
+  it('has only whole public items for others, and cannot be gone on with behind another', async () => {
+    await addAll(['song 1'], 'public')
+    await addAll(['diary'], 'private')
+    await addAll(['song 2'], 'public')
+    const page = desk.page({ ...all, reader: 'anybody' })
+    expect(page.items.map(({ name }) => name)).toEqual(['song 2', 'song 1'])
+    expect(page.itemsCount).toBe(2)
+    const hidden = desk.page({ ...all, reader: 'owner', match: 'diary' }).items[0]?.cid.toString()
+    const behind = { ...all, after: hidden }
+    expect(desk.page({ ...behind, reader: 'owner' }).items.map(({ name }) => name)).toEqual([
+      'song 1',
+    ])
+    expect(() => desk.page({ ...behind, reader: 'anybody' })).toThrow(/list has changed/)
+  })
+
+  it('is searched in names, titles and descriptions, in capitals or not', async () => {
+    await addAll(['Übung.txt', 'other'], 'private')
+    const other = desk.page({ ...all, reader: 'owner', match: 'other' }).items[0]
+    if (other === undefined) throw new Error('it was added')
+    await desk.change(other.cid, { title: 'Lieder', description: '100 % für 50_Leute' })
+    const found = (match: string): string[] =>
+      desk.page({ ...all, reader: 'owner', match }).items.map(({ name }) => name)
+    expect(found('übung')).toEqual(['Übung.txt'])
+    expect(found('ÜBUNG.TXT')).toEqual(['Übung.txt'])
+    expect(found('lied')).toEqual(['other'])
+    expect(found('50_l')).toEqual(['other'])
+    expect(found('%')).toEqual(['other'])
+    for (const nothing of ['_bung', "'", 'songs']) expect(found(nothing), nothing).toEqual([])
   })
 })
