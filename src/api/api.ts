@@ -8,7 +8,7 @@ import { CodedError, type HealthCondition, type Service } from '../base/base.ts'
 import type { Endpoint } from '../contract/contract.ts'
 import { admitToLan, admitToSocket } from './callers.ts'
 import { placeControlSocket, removeControlSocket } from './control-socket.ts'
-import type { Observed } from './facts.ts'
+import { type Observed, publicStatusOf } from './facts.ts'
 import { HttpServer, type HttpServerOptions } from './http-server.ts'
 import {
   CONTROL_CONNECTIONS_MAX,
@@ -27,6 +27,7 @@ import {
   serveOwnerLinks,
   WrongTokens,
 } from './owner/owner.ts'
+import { openPageFiles, type PageFiles, servePage } from './page/page.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 import { serveTable } from './routes.ts'
 
@@ -73,6 +74,7 @@ export class ApiServer implements Service {
   #control: HttpServer | undefined
   #lan: HttpServer | undefined
   #token: OwnerToken | undefined
+  #pageFiles: PageFiles | undefined
   #stopping = new AbortController()
   #hasSocket = false
 
@@ -109,6 +111,7 @@ export class ApiServer implements Service {
     this.#stopping = new AbortController()
     const token = await openOwnerToken(this.#options.ownerTokenPath, this.#deps.random)
     this.#token = token
+    this.#pageFiles = await openPageFiles(this.#options.pageFolder)
     await this.#startLan(token)
     signal.throwIfAborted()
     await this.#startControl(token)
@@ -167,7 +170,14 @@ export class ApiServer implements Service {
 
   /** The same on both: who asks decides how much of it. */
   #serve(server: HttpServer, token: OwnerToken): void {
+    const { renderStatusPage, gatewayPort } = this.#deps
     serveTable(server, this.#deps, () => this.#observe())
+    servePage(server, {
+      files: this.#pageFiles,
+      publicStatus: () => publicStatusOf(this.#observe()),
+      renderStatusPage,
+      gatewayPort,
+    })
     serveOwnerLinks(server, { links: () => this.ownerLinks(), renew: () => token.renew() })
   }
 

@@ -24,7 +24,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 const READING_METHODS: readonly string[] = ['GET', 'HEAD']
 
 /** What links from elsewhere may lead to. */
-const PAGE_PATHS: readonly string[] = [endpoints.statusPage.path]
+const PAGE_PATHS: readonly string[] = [endpoints.statusPage.path, endpoints.plainPage.path]
 
 /** Over the control socket: whoever may open it is the owner, unless it is a browser. */
 export function admitToSocket(ownNames: OwnNames): (request: FastifyRequest) => Caller {

@@ -6,7 +6,7 @@ import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
 import type { NetworkInterface } from '../system/system.ts'
 import type { ApiCarrying } from './carry-routes.ts'
 import type { OwnNames } from './doorman.ts'
-import type { PeoplesLibrary } from './gateway/gateway.ts'
+import type { PeoplesLibrary, Views } from './gateway/gateway.ts'
 import type { ApiItems } from './item-ports.ts'
 import type { ApiRefusals } from './refusal-routes.ts'
 
@@ -28,6 +28,7 @@ export interface ApiDeps {
   items: ApiItems
   /** What anybody may look at. */
   library: PeoplesLibrary
+  views: Views
   carrying: ApiCarrying
   refusals: ApiRefusals
   /** Where browsers open items; undefined while there is no gateway. */
@@ -52,6 +53,8 @@ export interface ApiOptions {
   controlSocketPath: string
   /** Made at the first start. */
   ownerTokenPath: string
+  /** Where the app was built; without it there is the page without script alone. */
+  pageFolder: string
   /** Port 0 takes any free port. */
   lan: { address: string; port: number }
 }

@@ -8,12 +8,14 @@ import { servePublicReading, serveReading } from './item-reading.ts'
 import { serveItems } from './item-routes.ts'
 import type { ApiDeps } from './ports.ts'
 import { serveRefusals } from './refusal-routes.ts'
+import { serveViews } from './view-routes.ts'
 
 export function serveTable(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {
   serveNode(server, deps, observe)
   serveReading(server, deps)
   servePublicReading(server, deps)
   serveItems(server, deps)
+  serveViews(server, deps)
   serveCarrying(server, deps)
   serveRefusals(server, deps)
 }
@@ -36,9 +38,5 @@ function serveNode(server: HttpServer, deps: ApiDeps, observe: () => Observed): 
   })
   server.serve(endpoints.metrics, async () => {
     return new RawAnswer(deps.metrics.contentType, await deps.metrics.render())
-  })
-  server.serve(endpoints.statusPage, async () => {
-    const status = endpoints.publicStatus.answer.parse(publicStatusOf(observe()))
-    return new RawAnswer('text/html; charset=utf-8', deps.renderStatusPage(status))
   })
 }

@@ -75,7 +75,7 @@ import { type ContentMetrics, createContentMetrics } from './metrics.ts'
 import { noteShared, type RefusalDesk, refusesNothing } from './refusing.ts'
 import { Repairs } from './repairs.ts'
 import { Scrubber } from './scrubbing.ts'
-import { type Shown, show } from './showing.ts'
+import { type Reader, type Shown, show } from './showing.ts'
 import type { ContentStatistics } from './statistics.ts'
 import { Tender } from './tending.ts'
 import {
@@ -362,8 +362,9 @@ export class Content implements Service {
   }
 
   /** What anybody may look at, at a path below a CID. @throws the signal's reason */
-  show(cid: CID, path: readonly string[], signal: AbortSignal): Promise<Shown> {
-    return show({ store: this.#store, refusals: this.#refusals }, { cid, path }, { signal })
+  show(cid: CID, path: readonly string[], signal: AbortSignal, reader: Reader): Promise<Shown> {
+    const deps = { store: this.#store, refusals: this.#refusals }
+    return show(deps, { cid, path, reader }, { signal })
   }
 
   /** Answers a request to the Trustless Gateway. Never rejects. */

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * What anybody may look at: public items, by path, as files and folders. What is private, refused in
- * silence or not here looks the same.
+ * silence or not here looks the same. The owner may look at everything that is here in the same way:
+ * what is refused is refused to others.
  */
 import type { CID } from 'multiformats/cid'
 import { errorCode } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
 import { readFile } from './library.ts'
 import type { Refused } from './refusals/refusals.ts'
-import type { RefusalDesk } from './refusing.ts'
+import { type RefusalDesk, refusesNothing } from './refusing.ts'
 import {
   type DagNode,
   type Entry,
@@ -44,6 +45,9 @@ export type Shown =
       has(name: string): Promise<boolean>
     }
 
+/** Who looks. */
+export type Reader = 'anybody' | 'owner'
+
 export interface ShowingDeps {
   store: BlockStore
   refusals: RefusalDesk
@@ -51,14 +55,14 @@ export interface ShowingDeps {
 
 /** @throws the signal's reason */
 export async function show(
-  deps: ShowingDeps,
-  asked: { cid: CID; path: readonly string[] },
+  { store, refusals: desk }: ShowingDeps,
+  asked: { cid: CID; path: readonly string[]; reader: Reader },
   { signal }: ReadOptions,
 ): Promise<Shown> {
-  const { store, refusals } = deps
-  const { cid, path } = asked
+  const { cid, path, reader } = asked
+  const refusals = reader === 'owner' ? refusesNothing : desk
   if (!isSupported(cid)) return { what: 'absent' }
-  const root = store.find(cid.multihash.digest, 'anybody')
+  const root = store.find(cid.multihash.digest, reader)
   const refused = refusals.isEmpty ? undefined : refusals.check({ cid, path: path.join('/') })
   // Nobody can try out what a deny list names: of what is not here anyway, nothing is said.
   const isTold = refused !== undefined && (refused.kind !== 'listed' || root !== undefined)
@@ -74,7 +78,11 @@ export async function show(
       const part = refusals.isEmpty ? undefined : refusals.check({ cid: passed.cid })
       if (part !== undefined) return { what: 'refused', refused: part }
     }
-    return await shownOf(deps, { cid: found.cid, node: found.node, item: root.item }, signal)
+    return await shownOf(
+      { store, refusals },
+      { cid: found.cid, node: found.node, item: root.item },
+      signal,
+    )
   } catch (thrown) {
     signal?.throwIfAborted()
     const isLost = LOST.has(errorCode(thrown) ?? '')

@@ -113,6 +113,23 @@ export const endpoints = {
     needs: 'public',
     answer: 'html',
   },
+  plainPage: {
+    title: 'The status page without script',
+    reach: 'everywhere',
+    method: 'GET',
+    path: '/plain',
+    needs: 'public',
+    answer: 'html',
+  },
+  pageAsset: {
+    title: 'A part of the status page',
+    reach: 'everywhere',
+    method: 'GET',
+    path: '/assets/:file',
+    needs: 'public',
+    params: z.object({ file: z.string() }),
+    answer: 'bytes',
+  },
   publicStatus: {
     title: 'What a node tells to anybody on the LAN',
     reach: 'everywhere',

@@ -60,6 +60,7 @@ export const GATEWAY_PROBLEMS = [
   'service-worker',
   'too-many',
   'too-slow',
+  'view-over',
   'websocket',
 ] as const
 

@@ -4,7 +4,7 @@
  * the simulator call the same function with another platform.
  */
 import { join } from 'node:path'
-import { ApiServer, OWNER_TOKEN_FILE_NAME, PeoplesGateway } from '../api/api.ts'
+import { ApiServer, OWNER_TOKEN_FILE_NAME, PeoplesGateway, Views } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
 import {
@@ -21,7 +21,7 @@ import { openDatabase } from '../store/store.ts'
 import { createGatewayPages, renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
 import { DATABASE_NAME } from './file-names.ts'
-import { libraryOf } from './library.ts'
+import { libraryOf, ownersLibraryOf } from './library.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
 
@@ -116,6 +116,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     },
   )
   const library = libraryOf(content)
+  const views = new Views({ library: ownersLibraryOf(content), clock, random: platform.random })
   const ownNames = { hostName: platform.hostName, configured: config.status.host_names }
   const api = new ApiServer(
     {
@@ -128,6 +129,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       renderStatusPage,
       ownNames,
       library,
+      views,
       items: new OwnerDesk({ content, refusals, dataFolder }),
       carrying: content,
       refusals,
@@ -148,6 +150,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     {
       controlSocketPath: join(dataFolder, CONTROL_SOCKET_NAME),
       ownerTokenPath: join(dataFolder, OWNER_TOKEN_FILE_NAME),
+      pageFolder: platform.pageFolder,
       lan: config.status,
     },
   )
@@ -159,6 +162,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       metrics,
       ownNames,
       library,
+      views,
       pages: createGatewayPages(),
       trustless: (request, response) => {
         const address = request.socket.remoteAddress ?? ''

@@ -4,10 +4,18 @@ import type { CID } from 'multiformats/cid'
 import type { FolderEntry, Opened, PeoplesLibrary } from '../api/api.ts'
 import { type Content, kindOf, type Shown, UNKNOWN_KIND } from '../content/content.ts'
 
+/** The same for the owner, who may look at everything. */
+export function ownersLibraryOf(content: Pick<Content, 'show'>): Pick<PeoplesLibrary, 'open'> {
+  return {
+    open: async (cid, path, signal) =>
+      openedOf(await content.show(cid, path, signal, 'owner'), { cid, path }),
+  }
+}
+
 export function libraryOf(content: Pick<Content, 'list' | 'show'>): PeoplesLibrary {
   return {
     open: async (cid, path, signal) =>
-      openedOf(await content.show(cid, path, signal), { cid, path }),
+      openedOf(await content.show(cid, path, signal, 'anybody'), { cid, path }),
     publicItems: () =>
       content
         .list()

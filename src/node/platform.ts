@@ -2,6 +2,7 @@
 /** Everything impure that a node stands on. Tests and the simulator bring their own. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import type { Clock, Logger, Metrics, Random } from '../base/base.ts'
 import { type Datagrams, hasAesInstructions, UdpDatagrams } from '../net/net.ts'
 import {
@@ -20,6 +21,8 @@ export interface Platform {
   datagrams: Datagrams
   listInterfaces: () => readonly NetworkInterface[]
   dataFolder: string
+  /** Where the built page lies: beside the program; missing where it runs from its sources. */
+  pageFolder: string
   /** The machine's own name. */
   hostName: string
   /** Whether the processor has AES instructions: decides which cipher is cheap. */
@@ -35,6 +38,7 @@ export function machinePlatform(options: { dataFolder: string; log: Logger }): P
     metrics: new PrometheusMetrics(),
     datagrams: new UdpDatagrams(),
     listInterfaces: () => listInterfaces(),
+    pageFolder: fileURLToPath(new URL('./page/', import.meta.url)),
     hostName: hostname(),
     hasAes: hasAesInstructions(readProcessorFacts()),
   }

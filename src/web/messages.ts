@@ -173,6 +173,11 @@ export const english: Messages = {
     home: 'All public things',
     status: 'What people share here is their own. It is shown without scripts, to keep you safe.',
     problems: {
+      'view-over': {
+        title: 'This view is over',
+        text: 'It was opened by somebody else, or too long ago, or this node was started again.',
+        advice: 'Open it again from the page of this node.',
+      },
       absent: {
         title: 'That is not here',
         text: 'This node has nothing public at this address.',

@@ -24,6 +24,7 @@ import {
   ApiServer,
   type Opened,
   type PeoplesLibrary,
+  Views,
 } from '../../src/api/api.ts'
 import {
   abortReason,
@@ -135,11 +136,15 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
   }
 
   /** As anybody may look at it. */
-  async open(cid: CID, path: readonly string[]): Promise<Opened> {
+  async open(cid: CID, path: readonly string[], reader?: unknown): Promise<Opened> {
     const held = this.held.get(cid.toString())
     const refused = this.refusedAs.get(cid.toString())
-    if (refused !== undefined) return { what: 'refused', status: refused, text: 'It is refused.' }
-    if (held?.item.visibility !== 'public' || path.length > 0) return { what: 'absent' }
+    const isOwner = reader === 'owner'
+    if (refused !== undefined && !isOwner) {
+      return { what: 'refused', status: refused, text: 'It is refused.' }
+    }
+    if (held === undefined || path.length > 0) return { what: 'absent' }
+    if (held.item.visibility === 'private' && !isOwner) return { what: 'absent' }
     const { name, kind, shape, sizeBytes } = held.item
     if (shape === 'folder') {
       const entries = async function* () {}
@@ -336,6 +341,7 @@ export class FakeNode {
   readonly folder: string
   readonly server: ApiServer
   readonly clock = new SystemClock()
+  readonly views: Views
 
   constructor(
     folder: string,
@@ -344,6 +350,10 @@ export class FakeNode {
     ownerTokenPath = join(folder, 'owner.token'),
   ) {
     this.folder = folder
+    const library = {
+      open: (cid: CID, path: readonly string[]) => this.items.open(cid, path, 'owner'),
+    }
+    this.views = new Views({ library, clock: this.clock, random: new SystemRandom() })
     const startedAtMs = this.clock.monotonicMs()
     const deps: ApiDeps = {
       status: () => ({
@@ -359,6 +369,7 @@ export class FakeNode {
       gatewayPort: () => 7481,
       items: this.items,
       library: this.items,
+      views: this.views,
       carrying: carriesNothing,
       refusals: this.refusals,
       config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),
@@ -376,6 +387,7 @@ export class FakeNode {
     this.server = new ApiServer(deps, {
       controlSocketPath: this.socketPath,
       ownerTokenPath,
+      pageFolder: join(folder, 'page'),
       lan: { address: '127.0.0.1', port },
     })
   }

@@ -267,3 +267,46 @@ describe('a fetch', () => {
     }
   })
 })
+
+describe('a view', () => {
+  const open = (body: object, headers: Record<string, string> = {}) =>
+    ask({ port: node.server.lanPort }, 'POST', '/v1/views', {
+      body: JSON.stringify(body),
+      headers: { authorization: `Bearer ${node.token}`, ...headers },
+    })
+
+  it('is opened by the owner, for the browser that asked', async () => {
+    const cid = put('diary', 'private')
+    const { status, text } = await open({ cid })
+    expect(status).toBe(200)
+    const view = JSON.parse(text)
+    expect(view).toMatchObject({
+      port: 7481,
+      shape: 'file',
+      kind: 'application/octet-stream',
+      expiresInSeconds: 1800,
+    })
+    const id = /^\/view\/([\w-]{32})$/.exec(view.path)?.[1] ?? ''
+    expect(node.views.find(id, '127.0.0.1')?.cid.toString()).toBe(cid)
+    expect(node.views.find(id, '10.0.0.7')).toBeUndefined()
+  })
+
+  it('is for this machine when it is asked for over the socket', async () => {
+    const { folder: dataFolder, socketPath } = node
+    const client = createClient(createUnixTransport({ socketPath, dataFolder }))
+    const { path } = await client.openView(put('diary', 'private'))
+    expect(node.views.find(path.slice('/view/'.length), '::1')).toBeDefined()
+  })
+
+  it('is not opened on what is not here, nor by strangers', async () => {
+    const gone = cidOf(Buffer.from('gone')).toString()
+    expect((await open({ cid: gone })).status).toBe(404)
+    expect((await open({ cid: 'nonsense' })).status).toBe(400)
+    const cid = put('diary', 'private')
+    const stranger = await ask({ port: node.server.lanPort }, 'POST', '/v1/views', {
+      body: JSON.stringify({ cid }),
+    })
+    expect(stranger.status).toBe(405)
+    expect(node.views.count).toBe(0)
+  })
+})

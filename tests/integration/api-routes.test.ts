@@ -19,7 +19,6 @@ const UNSERVED: readonly Endpoint[] = [
   endpoints.happenings,
   endpoints.publicHappenings,
   endpoints.transfers,
-  endpoints.openView,
 
   endpoints.openApi,
 ]

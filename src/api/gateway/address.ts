@@ -7,29 +7,37 @@ import type { CID } from 'multiformats/cid'
 import { parseCid } from '../../base/base.ts'
 import type { GatewayProblem, GatewayProblemCode } from '../../contract/contract.ts'
 import { NAME_BYTES_MAX, PAGES_MAX, PATH_DEPTH_MAX, URL_LENGTH_MAX } from './limits.ts'
+import { VIEW_PREFIX } from './views.ts'
 
 /** Verifiable forms, which the Trustless Gateway makes; `other` is made by nobody here. */
 export type WantedFormat = 'page' | 'block' | 'other'
 
 export type Asked =
   | { ask: 'home'; page: number }
-  | {
-      ask: 'item'
-      cid: CID
-      path: readonly string[]
-      hasSlash: boolean
-      page: number
-      format: WantedFormat
-      download: boolean
-      /** A name for people, for the saved file. */
-      filename: string | undefined
-      /** With its question mark; empty when there is none. */
-      query: string
-    }
+  | ({ ask: 'item'; cid: CID } & AskedPlace)
+  | ({ ask: 'view'; id: string } & AskedPlace)
   | { ask: 'moved'; location: string }
   | { ask: 'problem'; problem: GatewayProblem }
 
+/** A place in something, and how it is wanted. */
+export interface AskedPlace {
+  /** The address of what the path is in; without a slash at its end. */
+  base: string
+  path: readonly string[]
+  hasSlash: boolean
+  page: number
+  format: WantedFormat
+  download: boolean
+  /** A name for people, for the saved file. */
+  filename: string | undefined
+  /** With its question mark; empty when there is none. */
+  query: string
+}
+
 const LIBP2P_KEY = 0x72
+
+/** base64url, as views are named. */
+const VIEW_ID = /^[A-Za-z0-9_-]{1,64}$/
 
 export function parseAddress(target: string, accept: string | undefined): Asked {
   if (target.length > URL_LENGTH_MAX) return wrong('address-too-long', 414)
@@ -48,17 +56,17 @@ export function parseAddress(target: string, accept: string | undefined): Asked 
   if (segments.some((segment) => segment === undefined)) return wrong('address', 400)
   const [space, text, ...path] = segments.filter((segment) => segment !== undefined)
   if (space === 'ipns') return wrong('names', 404)
-  if (space !== 'ipfs') return wrong('absent', 404)
+  if (space !== 'ipfs' && space !== 'view') return wrong('absent', 404)
   if (text === undefined) return { ask: 'moved', location: '/' }
   if (path.length > PATH_DEPTH_MAX) return wrong('address-too-long', 414)
-  const cid = tryParseCid(text)
-  if (cid === undefined || cid.code === LIBP2P_KEY) return wrong('address', 400)
-  const location = pathTo(cid, path) + (hasSlash ? '/' : '') + query
-  const isPlain = text === cid.toString() && parts.length === named.length + (hasSlash ? 1 : 0)
+  const what = whatOf(space, text)
+  if (what === undefined) return wrong('address', 400)
+  const location = addressOf(what.base, path) + (hasSlash ? '/' : '') + query
+  const isPlain = text === what.text && parts.length === named.length + (hasSlash ? 1 : 0)
   if (!isPlain) return { ask: 'moved', location }
   return {
-    ask: 'item',
-    cid,
+    ...what.asked,
+    base: what.base,
     path,
     hasSlash,
     page,
@@ -69,9 +77,25 @@ export function parseAddress(target: string, accept: string | undefined): Asked 
   }
 }
 
-/** The one address of something; without a slash at the end. */
-export function pathTo(cid: CID, path: readonly string[]): string {
-  return ['/ipfs', cid.toString(), ...path.map(encodeURIComponent)].join('/')
+/** The one address of an item; without a slash at the end. */
+export function baseOf(cid: CID): string {
+  return `/ipfs/${cid}`
+}
+
+/** The one address of something in it. */
+export function addressOf(base: string, path: readonly string[]): string {
+  return [base, ...path.map(encodeURIComponent)].join('/')
+}
+
+/** Undefined for what names nothing, however it was meant. */
+function whatOf(space: 'ipfs' | 'view', text: string) {
+  if (space === 'view') {
+    if (!VIEW_ID.test(text)) return undefined
+    return { asked: { ask: 'view', id: text }, text, base: VIEW_PREFIX + text } as const
+  }
+  const cid = tryParseCid(text)
+  if (cid === undefined || cid.code === LIBP2P_KEY) return undefined
+  return { asked: { ask: 'item', cid }, text: cid.toString(), base: baseOf(cid) } as const
 }
 
 /**

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** One request from the door to its answer: who may come in, what is asked for, and what goes out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { CID } from 'multiformats/cid'
 import { asError, type Clock, CodedError, errorCode, type Logger } from '../../base/base.ts'
 import type { GatewayProblem } from '../../contract/contract.ts'
 import { callerFactsOf, judgeCaller, type OwnNames } from '../doorman.ts'
-import { type Asked, followLink, parseAddress, pathTo } from './address.ts'
+import { type Asked, type AskedPlace, addressOf, followLink, parseAddress } from './address.ts'
 import { isKnown, wantedPart } from './conditions.ts'
 import { folderPage, homePage } from './folders.ts'
 import {
@@ -22,6 +23,7 @@ import { namedType, needsBytes, type Shown, shownAs } from './media-types.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { Places } from './places.ts'
 import { readHead, sendFile } from './sending.ts'
+import { VIEW_PREFIX, type Views, withoutViewId } from './views.ts'
 import { within } from './waiting.ts'
 
 export interface AnswerDeps {
@@ -29,6 +31,7 @@ export interface AnswerDeps {
   pages: GatewayPages
   ownNames: OwnNames
   trustless: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined
+  views: Views | undefined
   places: Places
   metrics: GatewayMetrics
   clock: Clock
@@ -41,7 +44,16 @@ export interface Exchange {
   stopping: AbortSignal
 }
 
-type AskedItem = Extract<Asked, { ask: 'item' }>
+/** What a question leads to. */
+interface AskedItem extends AskedPlace {
+  cid: CID
+  /** Names between `cid` and `base`: a view may be of something deep in an item. */
+  above: readonly string[]
+  /** In which it is looked for. */
+  library: Pick<PeoplesLibrary, 'open'>
+  /** Something private: no cache may keep it. */
+  isView: boolean
+}
 
 /** What a handler needs of the exchange. */
 interface Visit extends AnswerDeps {
@@ -85,7 +97,7 @@ async function answerAsked(visit: Visit, asked: Asked): Promise<void> {
     case 'problem':
       return refuse(visit, asked.problem)
     case 'moved':
-      return move(visit, 301, asked.location)
+      return move(visit, 301, asked.location, { isView: asked.location.startsWith(VIEW_PREFIX) })
     case 'home': {
       const page = homePage(visit.library.publicItems(), asked.page)
       if (page === undefined) return refuse(visit, { code: 'absent', status: 404 })
@@ -93,14 +105,26 @@ async function answerAsked(visit: Visit, asked: Asked): Promise<void> {
       return sendPage(visit, 200, visit.pages.home(page), { 'cache-control': CACHE_NOTHING })
     }
     case 'item':
-      return answerItem(visit, asked)
+      return answerItem(visit, { ...asked, above: [], library: visit.library, isView: false })
+    case 'view':
+      return answerView(visit, asked)
   }
+}
+
+async function answerView(visit: Visit, asked: Extract<Asked, { ask: 'view' }>): Promise<void> {
+  const { views, request } = visit
+  const place = views?.find(asked.id, request.socket.remoteAddress ?? '')
+  if (views === undefined || place === undefined) {
+    return refuse(visit, { code: 'view-over', status: 404 })
+  }
+  const { cid, path: above } = place
+  return answerItem(visit, { ...asked, cid, above, library: views.library, isView: true })
 }
 
 async function answerItem(visit: Visit, asked: AskedItem): Promise<void> {
   if (asked.format !== 'page') {
     const { trustless, request, response } = visit
-    if (asked.format === 'other' || trustless === undefined) {
+    if (asked.format === 'other' || trustless === undefined || asked.isView) {
       return refuse(visit, { code: 'format', status: 406 })
     }
     setHeaders(response, ITEM_HEADERS)
@@ -117,10 +141,10 @@ async function answerItem(visit: Visit, asked: AskedItem): Promise<void> {
     case 'symlink': {
       const path = followLink(asked.path, opened.target)
       if (path === undefined) return refuse(visit, { code: 'link-outside', status: 404 })
-      return move(visit, 302, pathTo(asked.cid, path) + asked.query)
+      return move(visit, 302, addressOf(asked.base, path) + asked.query, asked)
     }
     case 'file':
-      if (asked.hasSlash) return move(visit, 301, pathTo(asked.cid, asked.path) + asked.query)
+      if (asked.hasSlash) return move(visit, 301, placeOf(asked) + asked.query, asked)
       return answerFile(visit, asked, opened)
     case 'folder':
       return answerFolder(visit, asked, opened)
@@ -128,12 +152,14 @@ async function answerItem(visit: Visit, asked: AskedItem): Promise<void> {
 }
 
 function open(visit: Visit, asked: AskedItem, path: readonly string[]): Promise<Opened> {
-  return within(visit, OPEN_MS_MAX, (signal) => visit.library.open(asked.cid, path, signal))
+  return within(visit, OPEN_MS_MAX, (signal) =>
+    asked.library.open(asked.cid, [...asked.above, ...path], signal),
+  )
 }
 
 async function answerFolder(visit: Visit, asked: AskedItem, folder: OpenedFolder): Promise<void> {
   if (!asked.hasSlash) {
-    return move(visit, 301, `${pathTo(asked.cid, asked.path)}/${asked.query}`)
+    return move(visit, 301, `${placeOf(asked)}/${asked.query}`, asked)
   }
   const hasIndex = await within(visit, OPEN_MS_MAX, () => folder.has('index.html'))
   if (hasIndex) {
@@ -142,7 +168,7 @@ async function answerFolder(visit: Visit, asked: AskedItem, folder: OpenedFolder
   }
   const { pages, request } = visit
   const etag = `"folder-${pages.version}-${asked.page}-${folder.cid}"`
-  const headers = { etag, 'cache-control': CACHE_FOLDER, 'x-ipfs-path': ipfsPath(asked) }
+  const headers = { etag, ...keepingHeaders(asked, CACHE_FOLDER) }
   if (isKnown(request.headers['if-none-match'], etag))
     return sendKnown(visit, PAGE_HEADERS, headers)
   const page = await within(visit, OPEN_MS_MAX, (signal) => folderPage(folder, asked, signal))
@@ -160,9 +186,8 @@ async function answerFile(
   const { request, response } = visit
   const headers: Record<string, string> = {
     etag,
-    'cache-control': CACHE_ITEM,
     vary: 'Accept',
-    'x-ipfs-path': ipfsPath(asked),
+    ...keepingHeaders(asked, CACHE_ITEM),
   }
   if (isKnown(request.headers['if-none-match'], etag))
     return sendKnown(visit, ITEM_HEADERS, headers)
@@ -212,7 +237,11 @@ function giveUp(visit: Visit, thrown: unknown): void {
   const isCallers = visit.signal.aborted
   const isSlow = code === 'GATEWAY_TOO_SLOW'
   if (isCallers || isSlow) log.debug('a reader was lost', { code })
-  else log.error('a public item could not be shown', { url: request.url, error: asError(thrown) })
+  else
+    log.error('a public item could not be shown', {
+      url: withoutViewId(request.url ?? ''),
+      error: asError(thrown),
+    })
   // The length was announced: the reader sees that it is cut.
   if (response.headersSent || response.destroyed || isCallers) {
     response.destroy()
@@ -270,8 +299,14 @@ function sendKnown(
 }
 
 /** @param location always begins with one slash: it leads nowhere else. */
-function move({ response }: Visit, status: 301 | 302, location: string): void {
-  setHeaders(response, { ...PAGE_HEADERS, location, 'cache-control': CACHE_FOLDER })
+function move(
+  { response }: Visit,
+  status: 301 | 302,
+  location: string,
+  { isView }: Pick<AskedItem, 'isView'>,
+): void {
+  const caching = isView ? CACHE_NOTHING : CACHE_FOLDER
+  setHeaders(response, { ...PAGE_HEADERS, location, 'cache-control': caching })
   // A sandboxed page follows its pictures' redirects too.
   response.setHeader('cross-origin-resource-policy', 'cross-origin')
   response.setHeader('content-length', 0)
@@ -282,8 +317,15 @@ function setHeaders(response: ServerResponse, headers: Readonly<Record<string, s
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
 }
 
-function ipfsPath(asked: AskedItem): string {
-  return pathTo(asked.cid, asked.path) + (asked.hasSlash ? '/' : '')
+function placeOf(asked: AskedItem): string {
+  return addressOf(asked.base, asked.path)
+}
+
+/** How long it may be kept, and by which name. Of a view nothing is kept, and it has none. */
+function keepingHeaders(asked: AskedItem, caching: string): Record<string, string> {
+  if (asked.isView) return { 'cache-control': CACHE_NOTHING }
+  const path = placeOf(asked) + (asked.hasSlash ? '/' : '')
+  return { 'cache-control': caching, 'x-ipfs-path': path }
 }
 
 /** Aborts when the caller goes away before the answer is complete, or when the node stops. */

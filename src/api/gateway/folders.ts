@@ -2,9 +2,16 @@
 /** What the pages of folders and of the whole library hold: facts in pages of bounded length. */
 import type { CID } from 'multiformats/cid'
 import type { FolderPage, HomePage, Paging, ShownEntry } from '../../contract/contract.ts'
-import { pathTo } from './address.ts'
+import { addressOf, baseOf } from './address.ts'
 import type { FolderEntry, OpenedFolder, PublicItem } from './library.ts'
 import { PAGE_ENTRIES_MAX, PAGES_MAX } from './limits.ts'
+
+interface FolderPlace {
+  cid: CID
+  /** The address of what the path is in. */
+  base: string
+  path: readonly string[]
+}
 
 /** Undefined for a page that there is not. */
 export function homePage(items: readonly PublicItem[], page: number): HomePage | undefined {
@@ -12,7 +19,7 @@ export function homePage(items: readonly PublicItem[], page: number): HomePage |
   if (first > 0 && first >= items.length) return undefined
   return {
     items: items.slice(first, first + PAGE_ENTRIES_MAX).map((item) => ({
-      href: pathTo(item.cid, []),
+      href: baseOf(item.cid),
       title: item.title,
       kind: item.kind,
       sizeBytes: item.sizeBytes,
@@ -25,7 +32,7 @@ export function homePage(items: readonly PublicItem[], page: number): HomePage |
 /** Walks past the pages before. Undefined for a page that there is not. */
 export async function folderPage(
   folder: OpenedFolder,
-  at: { cid: CID; path: readonly string[]; page: number },
+  at: FolderPlace & { page: number },
   signal: AbortSignal,
 ): Promise<FolderPage | undefined> {
   const first = (at.page - 1) * PAGE_ENTRIES_MAX
@@ -52,20 +59,20 @@ export async function folderPage(
   }
 }
 
-function shownEntry(entry: FolderEntry, at: { cid: CID; path: readonly string[] }): ShownEntry {
+function shownEntry(entry: FolderEntry, at: FolderPlace): ShownEntry {
   const { name, kind, sizeBytes } = entry
-  const href = pathTo(at.cid, [...at.path, name])
+  const href = addressOf(at.base, [...at.path, name])
   return { name, kind, sizeBytes, href: kind === 'folder' ? `${href}/` : href }
 }
 
 function trailOf(
   folder: OpenedFolder,
-  { cid, path }: { cid: CID; path: readonly string[] },
+  { cid, base, path }: FolderPlace,
 ): { name: string; href: string }[] {
   const rootName = path.length === 0 ? folder.name : cid.toString()
   return [rootName, ...path].map((name, depth) => ({
     name,
-    href: `${pathTo(cid, path.slice(0, depth))}/`,
+    href: `${addressOf(base, path.slice(0, depth))}/`,
   }))
 }
 

@@ -40,13 +40,18 @@ import {
 } from './limits.ts'
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 import { Places } from './places.ts'
+import type { Views } from './views.ts'
 
 export { isKnown, wantedPart } from './conditions.ts'
+export { PERMISSIONS_POLICY } from './headers.ts'
 export type * from './library.ts'
+export { Views, type ViewsDeps } from './views.ts'
 
 export interface PeoplesGatewayDeps {
   library: PeoplesLibrary
   pages: GatewayPages
+  /** Private things that single browsers may look at for a while. */
+  views?: Views
   /** By which names browsers may come. */
   ownNames: OwnNames
   /**
@@ -165,7 +170,7 @@ export class PeoplesGateway implements Service {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { library, pages, ownNames, trustless, clock, log } = this.#deps
+    const { library, pages, ownNames, trustless, views, clock, log } = this.#deps
     await answer(
       { request, response, stopping: this.#stopping.signal },
       {
@@ -175,6 +180,7 @@ export class PeoplesGateway implements Service {
         library,
         pages,
         trustless,
+        views,
         clock,
         log,
       },

@@ -5,16 +5,19 @@
  * is sent anywhere. What each header is against is told in docs/adr/0016.
  */
 
+/** What no page of a node needs of a visitor's machine. */
+export const PERMISSIONS_POLICY =
+  'bluetooth=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), hid=(), ' +
+  'local-fonts=(), local-network-access=(), microphone=(), midi=(), payment=(), ' +
+  'publickey-credentials-get=(), serial=(), usb=(), web-share=()'
+
 /** With every answer. */
 const COMMON: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'x-dns-prefetch-control': 'off',
-  'permissions-policy':
-    'bluetooth=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), hid=(), ' +
-    'local-fonts=(), local-network-access=(), microphone=(), midi=(), payment=(), ' +
-    'publickey-credentials-get=(), serial=(), usb=(), web-share=()',
+  'permissions-policy': PERMISSIONS_POLICY,
 }
 
 /**

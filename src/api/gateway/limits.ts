@@ -71,3 +71,15 @@ export const PAGES_MAX = 100
 
 /** For running responses to end by themselves when the node stops, in milliseconds. */
 export const STOP_GRACE_MS = 1_000
+
+/** Random bytes in the address of a view: 192 bits. */
+export const VIEW_ID_BYTES = 24
+
+/** A view is over when nobody looked for so many milliseconds: a film that was paused goes on. */
+export const VIEW_IDLE_MS_MAX = 30 * 60_000
+
+/** And so many milliseconds after it was opened in any case: a day's work on one page. */
+export const VIEW_AGE_MS_MAX = 12 * 60 * 60_000
+
+/** Views at once: a page of pictures has a hundred. The longest unused goes first; each ~500 bytes. */
+export const VIEWS_MAX = 512
