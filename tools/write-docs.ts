@@ -5,9 +5,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { renderApiDocs } from '../src/api/api.ts'
 import { renderConfigDocs } from '../src/node/config-docs.ts'
 
 const pages: Readonly<Record<string, () => string>> = {
+  'docs/API.md': renderApiDocs,
   'docs/CONFIG.md': renderConfigDocs,
 }
 

@@ -50,6 +50,7 @@ export type {
   ApiPlace,
   ItemTotals,
 } from './item-ports.ts'
+export { openApiDocument, renderApiDocs } from './openapi/openapi.ts'
 export { OWNER_TOKEN_FILE_NAME } from './owner/owner.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
 export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'

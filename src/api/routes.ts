@@ -6,6 +6,7 @@ import { healthOf, neighbourOf, type Observed, peerOf, publicStatusOf, statusOf 
 import { type HttpServer, RawAnswer, StatusAnswer } from './http-server.ts'
 import { servePublicReading, serveReading } from './item-reading.ts'
 import { serveItems } from './item-routes.ts'
+import { openApiDocument } from './openapi/openapi.ts'
 import type { ApiDeps } from './ports.ts'
 import { serveRefusals } from './refusal-routes.ts'
 import { serveViews } from './view-routes.ts'
@@ -35,6 +36,12 @@ function serveNode(server: HttpServer, deps: ApiDeps, observe: () => Observed): 
   server.serve(endpoints.health, async () => {
     const health = healthOf(deps.health())
     return new StatusAnswer(health.status === 'failed' ? 503 : 200, health)
+  })
+  // Made when it is asked for, and then kept: few ever do, and it takes a moment.
+  let openApi: Record<string, unknown> | undefined
+  server.serve(endpoints.openApi, async () => {
+    openApi ??= openApiDocument(deps.status().version)
+    return openApi
   })
   server.serve(endpoints.metrics, async () => {
     return new RawAnswer(deps.metrics.contentType, await deps.metrics.render())

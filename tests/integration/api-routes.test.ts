@@ -19,8 +19,6 @@ const UNSERVED: readonly Endpoint[] = [
   endpoints.happenings,
   endpoints.publicHappenings,
   endpoints.transfers,
-
-  endpoints.openApi,
 ]
 
 const wanted = table.map(([, endpoint]) => endpoint).filter((one) => !UNSERVED.includes(one))
