@@ -65,11 +65,21 @@ test('the token opens everything, and is in no line of the log', async () => {
   expect((await call('/v1/status', nearly)).status).toBe(429)
   expect((await call('/v1/status', token)).status).toBe(200)
 
+  const views = await call('/v1/views', token, {
+    method: 'POST',
+    body: JSON.stringify({ cid: item.cid }),
+  })
+  const view: { port: number; path: string } = JSON.parse(await views.text())
+  const seen = await fetch(`http://localhost:${view.port}${view.path}`)
+  expect(await seen.text()).toBe('dear diary')
+  expect((await fetch(`http://localhost:${view.port}${view.path}/%00`)).status).toBe(400)
+
   const [renewed] = await linksOf(daemon.dataFolder, '--renew')
   expect((await call('/v1/status', token)).status).not.toBe(200)
   await daemon.kill('SIGTERM')
   expect(daemon.output).toContain('the status page is up')
-  for (const secret of [token, nearly, renewed?.hash.slice('#token='.length)]) {
+  const id = view.path.slice('/view/'.length)
+  for (const secret of [token, nearly, id, renewed?.hash.slice('#token='.length)]) {
     expect(secret).toHaveLength(32)
     expect(daemon.output).not.toContain(secret)
   }
