@@ -163,6 +163,17 @@ export interface ApiItems {
       onProgress: (receivedBytes: number, totalBytes: number | undefined) => void
     },
   ): Promise<ApiFetched>
+  /** Brings what a range of a file needs, for `openBytes`. */
+  fetchPart(
+    cid: CID,
+    options: {
+      path: readonly string[]
+      start: number
+      end: number | undefined
+      signal: AbortSignal
+      onProgress: (receivedBytes: number, totalBytes: number | undefined) => void
+    },
+  ): Promise<Pick<ApiFetched, 'place' | 'report'>>
   /** How a fetch went that ended with this failure, where that is known. */
   reportOf(thrown: unknown): ApiFetchReport | undefined
 }

@@ -6,13 +6,15 @@ import {
   ARCHIVE_TYPE,
   endpoints,
   type FetchLine,
+  type FetchPartLine,
+  type FetchReportFacts,
   type Progress,
 } from '../contract/contract.ts'
 import { begun } from './byte-answers.ts'
 import { itemNotFound, problemOf } from './errors.ts'
 import { type HandlerInput, type HttpServer, RawAnswer, streamOf } from './http-server.ts'
 import { addedOf, itemOf, placeOf, reportOf } from './item-facts.ts'
-import type { ApiItems } from './item-ports.ts'
+import type { ApiFetchReport, ApiItems } from './item-ports.ts'
 import { namesOf } from './item-reading.ts'
 import type { ApiDeps } from './ports.ts'
 import { progressLines } from './progress.ts'
@@ -40,6 +42,7 @@ export function serveItems(server: HttpServer, deps: ItemDeps): void {
     return { cid: cid.toString(), item: item === undefined ? null : itemOf(item) }
   })
   server.serve(endpoints.fetchItem, async (input) => fetchAnswer(deps, input))
+  server.serve(endpoints.fetchPart, async (input) => partAnswer(deps, input))
   server.serve(endpoints.itemArchive, async ({ params, query, signal }) => {
     const folder = await items.place(parseCid(params.cid), namesOf(query.path), signal)
     const archive = items.archive(folder, { absent: query.absent, signal })
@@ -86,28 +89,61 @@ function referenceAnswer(
 }
 
 function fetchAnswer(
-  { items, clock, log }: ItemDeps,
+  deps: ItemDeps,
   { body, signal }: HandlerInput<typeof endpoints.fetchItem>,
 ): RawAnswer {
   // Before the first line, so that a wrong CID is a plain refusal and not a failed fetch.
   const cid = parseCid(body.cid)
   const { visibility, isKept } = body
   const path = namesOf(body.path)
-  const lines = progressLines<FetchLine>(clock, async (report) => {
-    const onProgress = (received: number, total: number | undefined): void =>
-      report({ received, total: total ?? null } satisfies Progress)
+  return fetchLines<FetchLine>(deps, async (onProgress) => {
+    const options = { path, visibility, isKept, signal, onProgress }
+    const { item, place, report } = await deps.items.fetch(cid, options)
+    return { item: itemOf(item), place: placeOf(place), report: toldOf(report) }
+  })
+}
+
+function partAnswer(
+  deps: ItemDeps,
+  { body, signal }: HandlerInput<typeof endpoints.fetchPart>,
+): RawAnswer {
+  const cid = parseCid(body.cid)
+  const { start, end } = body
+  const path = namesOf(body.path)
+  if (end !== undefined && start > end) throw new CodedError('CONTENT_BAD_RANGE', BACKWARDS)
+  return fetchLines<FetchPartLine>(deps, async (onProgress) => {
+    const options = { path, start, end, signal, onProgress }
+    const { place, report } = await deps.items.fetchPart(cid, options)
+    return { place: placeOf(place), report: toldOf(report) }
+  })
+}
+
+const BACKWARDS = 'The range ends before it begins.'
+
+type OnProgress = (received: number, total: number | undefined) => void
+
+function fetchLines<Line>(
+  { items, clock, log }: ItemDeps,
+  work: (onProgress: OnProgress) => Promise<Line>,
+): RawAnswer {
+  const lines = progressLines<Line | Failed>(clock, async (report) => {
     try {
-      const options = { path, visibility, isKept, signal, onProgress }
-      const { item, place, report: went } = await items.fetch(cid, options)
-      const told = went === undefined ? null : reportOf(went)
-      return { item: itemOf(item), place: placeOf(place), report: told }
+      return await work((received, total) =>
+        report({ received, total: total ?? null } satisfies Progress),
+      )
     } catch (thrown) {
       // The status line has gone out long ago: the problem travels as the last line instead.
       const { details, isOurs } = problemOf(thrown)
       if (isOurs) log.error('a fetch failed', { error: thrown })
-      const went = items.reportOf(thrown)
-      return { problem: details, report: went === undefined ? null : reportOf(went) }
+      return { problem: details, report: toldOf(items.reportOf(thrown)) }
     }
   })
   return new RawAnswer('application/x-ndjson', streamOf(lines))
+}
+
+/** The last line of a fetch that failed. */
+type Failed = Extract<FetchLine, { problem: unknown }>
+
+function toldOf(report: ApiFetchReport | undefined): FetchReportFacts | null {
+  return report === undefined ? null : reportOf(report)
 }

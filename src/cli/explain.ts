@@ -4,12 +4,17 @@ import { formatBytes, formatDuration } from '../base/base.ts'
 import { type AttemptFacts, type FetchReportFacts, shortId } from '../contract/contract.ts'
 import { plain } from './output.ts'
 
-/** @param report null: it was here, and nobody was asked. */
-export function explainFetch(report: FetchReportFacts | null): string {
+/**
+ * @param report null: it was here, and nobody was asked.
+ * @param isPart whether blocks were brought, not the bytes of files in their order.
+ */
+export function explainFetch(report: FetchReportFacts | null, { isPart = false } = {}): string {
   if (report === null) return 'It was here already: nobody was asked.'
   const lines = [askedLine(report)]
   if (report.knownBytes > 0) lines.push(`${formatBytes(report.knownBytes)} of it were here before.`)
-  lines.push(...report.attempts.map((attempt, index) => `${index + 1}. ${attemptLine(attempt)}`))
+  const tell = (attempt: AttemptFacts, index: number): string =>
+    `${index + 1}. ${attemptLine(attempt, isPart)}`
+  lines.push(...report.attempts.map(tell))
   return lines.join('\n')
 }
 
@@ -29,13 +34,14 @@ function askedLine(report: FetchReportFacts): string {
   return `${parts.join('; ')}.`
 }
 
-function attemptLine(attempt: AttemptFacts): string {
+function attemptLine(attempt: AttemptFacts, isPart: boolean): string {
   const { fromBytes, toBytes, durationMs, code, message } = attempt
-  const gave =
-    toBytes > fromBytes
-      ? `gave bytes ${fromBytes} to ${toBytes} of its files (${formatBytes(toBytes - fromBytes)}` +
-        `${rateOf(toBytes - fromBytes, durationMs)})`
-      : 'gave no bytes that were missing'
+  const bytes = toBytes - fromBytes
+  const amount = `${formatBytes(bytes)}${rateOf(bytes, durationMs)}`
+  const given = isPart
+    ? `gave blocks of ${amount}`
+    : `gave bytes ${fromBytes} to ${toBytes} of its files (${amount})`
+  const gave = bytes > 0 ? given : 'gave no bytes that were missing'
   const took = `in ${durationText(durationMs)}`
   const how = `${whoOf(attempt)} said yes after ${durationText(attempt.answeredMs)}; ${gave} ${took}`
   return code === null ? `${how}.` : `${how}, then failed: ${plain(message ?? '')} [${code}]`

@@ -2,7 +2,12 @@
 /** `get`: an item, or something in it, brought to the node and written to where it is wanted. */
 import { resolve } from 'node:path'
 import { CodedError, formatBytes } from '../base/base.ts'
-import type { FetchedItem, FetchReportFacts, PlaceFacts } from '../contract/contract.ts'
+import type {
+  FetchItemOptions,
+  FetchReportFacts,
+  ItemFacts,
+  PlaceFacts,
+} from '../contract/contract.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { explainFetch } from './explain.ts'
@@ -32,6 +37,14 @@ interface Wanted extends Omit<GetOptions, 'range'> {
   range: TypedRange | undefined
 }
 
+/** What is on the node now. */
+interface Brought {
+  /** Null for a part, which is none. */
+  item: ItemFacts | null
+  place: PlaceFacts
+  report: FetchReportFacts | null
+}
+
 export async function getCommand(
   context: CommandContext,
   text: string,
@@ -47,13 +60,12 @@ export async function getCommand(
       mayBeEmptyFolder: !wanted.isArchive && range === undefined,
     })
   }
-  const { fetched, report } = await fetchWithBar(context, wanted)
-  const { item, place } = fetched
+  const { item, place, report } = await fetchWithBar(context, wanted)
   if (wanted.target === undefined) {
     for await (const chunk of bytesOf(context, place, wanted)) await output.bytes(chunk)
     return EXIT.ok
   }
-  output.note(await save(context, fetched, { ...wanted, target: wanted.target }))
+  output.note(await save(context, place, { ...wanted, target: wanted.target }))
   await output.result({ item, place, file: resolve(wanted.target), report }, '')
   return EXIT.ok
 }
@@ -61,6 +73,11 @@ export async function getCommand(
 function checkUsage({ io, output }: CommandContext, text: string, wanted: Wanted): void {
   if (wanted.isArchive && wanted.range !== undefined) {
     throw new CodedError('USAGE', 'A range is of a file, and --tar is of a folder.')
+  }
+  if (wanted.range !== undefined && (wanted.isPublic || wanted.isKept)) {
+    throw new CodedError('USAGE', 'A part is neither kept nor shared: only whole items are.', {
+      advice: 'Take all of it, without --range; or leave out --public and --keep.',
+    })
   }
   if (wanted.target !== undefined) return
   const advice = `Name a file: citynode get ${plain(text)} -o FILE`
@@ -75,25 +92,29 @@ function checkUsage({ io, output }: CommandContext, text: string, wanted: Wanted
 
 async function fetchWithBar(
   { client, io, output }: CommandContext,
-  { address, isPublic, isKept, isExplained }: Wanted,
-): Promise<{ fetched: FetchedItem; report: FetchReportFacts | null }> {
+  { address, range, isPublic, isKept, isExplained }: Wanted,
+): Promise<Brought> {
   const bar = new ProgressBar(io, 'Fetching')
   let report: FetchReportFacts | null = null
   try {
-    const fetched = await client.fetchItem(address.cid, {
+    const how: Pick<FetchItemOptions, 'path' | 'signal' | 'onProgress' | 'onReport'> = {
       path: address.path,
-      visibility: isPublic ? 'public' : 'private',
-      isKept,
       signal: io.signal,
       onProgress: ({ received, total }) => bar.update(received, total ?? undefined),
       // Told before it fails, too: that is when people want to know.
       onReport: (went) => {
         report = went
         bar.clear()
-        if (isExplained) output.note(explainFetch(went))
+        if (isExplained) output.note(explainFetch(went, { isPart: range !== undefined }))
       },
-    })
-    return { fetched, report }
+    }
+    if (range !== undefined) {
+      const place = await client.fetchPart(address.cid, { ...how, ...range })
+      return { item: null, place, report }
+    }
+    const visibility = isPublic ? 'public' : 'private'
+    const fetched = await client.fetchItem(address.cid, { ...how, visibility, isKept })
+    return { ...fetched, report }
   } finally {
     bar.clear()
   }
@@ -102,7 +123,7 @@ async function fetchWithBar(
 /** Writes what was asked for to its target, and says what was done. */
 async function save(
   context: CommandContext,
-  { place }: FetchedItem,
+  place: PlaceFacts,
   wanted: Wanted & { target: string },
 ): Promise<string> {
   const { target, mayLeadOut, mayOverwrite } = wanted

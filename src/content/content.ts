@@ -46,23 +46,23 @@ import type { DagSource } from './car/car.ts'
 import { type CarReport, exportCar, type ImportOptions, importCar } from './carrying/carrying.ts'
 import { notHere } from './errors.ts'
 import { type EvictionPolicy, longestUnusedFirst, RoomMaker } from './evicting.ts'
-import type { ItemFetchOptions } from './fetch-options.ts'
+import type { FetchedPart, ItemFetchOptions, PartFetchOptions } from './fetch-options.ts'
 import {
   BadPeers,
   type ContentNetwork,
-  encodeHaveReply,
+  emptyReport,
   type FetchDeps,
   Fetcher,
+  type FetchReport,
   fetchPath,
   HAVE_TOPIC,
   type PeerRequests,
-  parseHaveRequest,
-  partHad,
 } from './fetching/fetching.ts'
 import { Gateway } from './gateway/gateway.ts'
+import { answerHave } from './having.ts'
 import { conditionsOf } from './health.ts'
 import { checkTexts, type Item, type ItemTotals } from './item.ts'
-import { type ReadRange, readFile, sourceOf } from './library.ts'
+import { openFile, type ReadRange, sourceOf } from './library.ts'
 import {
   ADDS_MAX,
   HAVE_REPLY_BYTES_MAX,
@@ -340,15 +340,13 @@ export class Content implements Service {
   }
 
   /**
-   * The bytes of a file here, from `start` to before `end`: of an item, or of a file within one.
+   * The bytes of a file here, from `start` to before `end`: of an item, of a file within one, or a
+   * part that was fetched.
    * @throws CodedError, when it is read, `CONTENT_NOT_HERE`, `CONTENT_BAD_RANGE`, `CONTENT_DAMAGED`,
    *   `CONTENT_CHANGED`, `CONTENT_UNSUPPORTED`.
    */
-  async *openBytes(cid: CID, options: ReadRange = {}): AsyncGenerator<Uint8Array> {
-    const found = isSupported(cid) ? this.#store.find(cid.multihash.digest, 'owner') : undefined
-    if (found === undefined) throw notHere(cid)
-    this.#store.items.use(found.item.sequence)
-    yield* readFile(this.#store, cid, options)
+  openBytes(cid: CID, options: ReadRange = {}): AsyncGenerator<Uint8Array> {
+    return openFile(this.#store, cid, options)
   }
 
   /**
@@ -359,6 +357,14 @@ export class Content implements Service {
    */
   fetch(cid: CID, options: ItemFetchOptions): Promise<Item> {
     return this.#run(this.#fetch(canonicalCid(cid), options))
+  }
+
+  /**
+   * Brings here what a range of a file needs, for `openBytes`, and nothing else of it. It becomes no
+   * item. @throws CodedError as {@link fetch}; `CONTENT_BAD_RANGE`
+   */
+  fetchPart(cid: CID, options: PartFetchOptions): Promise<FetchedPart> {
+    return this.#run(this.#fetchPart(canonicalCid(cid), options))
   }
 
   /** What anybody may look at, at a path below a CID. @throws the signal's reason */
@@ -374,23 +380,8 @@ export class Content implements Service {
     caller: Caller,
   ): Promise<void> => this.#gateway.handle(request, response, caller)
 
-  readonly #answerHave: QuestionHandler = (request) => {
-    const parsed = parseHaveRequest(request)
-    if (parsed.verdict !== 'accept') {
-      return Promise.reject(new CodedError('CONTENT_BAD_QUESTION', parsed.reason))
-    }
-    const answers = parsed.value.map((cid) => {
-      const found = isSupported(cid) ? this.#store.find(cid.multihash.digest, 'anybody') : undefined
-      if (found === undefined || this.#refusals.check({ cid }) !== undefined) return undefined
-      const { item, place } = found
-      // Of a part of an item nothing is known but that it is here.
-      if (!item.cid.equals(cid.toV1())) return partHad(place.sizeBytes)
-      const { name, title, kind, sizeBytes } = item
-      const { publication = item.publication } = this.#refusals.publicationOf(item.cid) ?? {}
-      return { name, title, kind, sizeBytes, publication }
-    })
-    return Promise.resolve(encodeHaveReply(answers))
-  }
+  readonly #answerHave: QuestionHandler = async (request) =>
+    answerHave({ store: this.#store, refusals: this.#refusals }, request)
 
   get #addingDeps(): AddingDeps {
     return { store: this.#store, refusals: this.#refusals }
@@ -435,7 +426,7 @@ export class Content implements Service {
   async #fetch(root: CID, options: ItemFetchOptions): Promise<Item> {
     const signal = AbortSignal.any([options.signal, this.#stopping.signal])
     const passenger = { signal, onProgress: options.onProgress ?? (() => {}) }
-    const cid = await this.#endOf(root, options.path ?? [], signal)
+    const cid = await this.#endOf(root, options.path ?? [], { signal })
     const { isKept = false, visibility } = options
     const held = this.#find(cid)
     let item = held
@@ -459,9 +450,23 @@ export class Content implements Service {
     return noteShared(this.#refusals, await this.#store.update(cid, changes))
   }
 
-  #endOf(root: CID, path: readonly string[], signal: AbortSignal): Promise<CID> {
+  async #fetchPart(root: CID, options: PartFetchOptions): Promise<FetchedPart> {
+    const { path = [], onProgress = () => {}, ...range } = options
+    const signal = AbortSignal.any([options.signal, this.#stopping.signal])
+    const report = emptyReport()
+    const cid = await this.#endOf(root, path, { signal, report })
+    await this.#makeRoom()
+    const request = { ...range, cid, signal, onProgress }
+    return { cid, report: await this.#fetcher.fetchPart(request, report) }
+  }
+
+  #endOf(
+    root: CID,
+    path: readonly string[],
+    options: { signal: AbortSignal; report?: FetchReport },
+  ): Promise<CID> {
     if (path.length === 0) return Promise.resolve(root)
-    return fetchPath(this.#fetchDeps, root, path, signal)
+    return fetchPath(this.#fetchDeps, root, path, options)
   }
 
   /** What a damaged item lacks, from whoever has it. */

@@ -65,6 +65,27 @@ export function storeFull(cause?: unknown): CodedError {
   })
 }
 
+export function notAFile(shape: 'folder' | 'symlink', target?: string): CodedError {
+  return new CodedError(
+    'CONTENT_NOT_A_FILE',
+    shape === 'folder' ? 'That is a folder, not a file.' : 'That is a symbolic link, not a file.',
+    {
+      context: { target },
+      advice:
+        shape === 'folder'
+          ? 'Name a file in it, as CID/path/to/it, or take it as a whole.'
+          : 'List the folder that it is in to see where it leads.',
+    },
+  )
+}
+
+export function badRange(sizeBytes: number): CodedError {
+  return new CodedError('CONTENT_BAD_RANGE', `The file has ${sizeBytes} bytes.`, {
+    context: { sizeBytes },
+    advice: 'The first byte is byte 0, and the last one is one less than the size.',
+  })
+}
+
 export function damaged(cause?: unknown): CodedError {
   return new CodedError('CONTENT_DAMAGED', 'Some bytes of the item are missing or wrong.', {
     cause,

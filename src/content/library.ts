@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Reading what is here: paths, folders and bytes of files, from wherever their blocks lie. */
 import type { CID } from 'multiformats/cid'
-import { CodedError } from '../base/base.ts'
+import { errorCode } from '../base/base.ts'
 import type { BlockStore, Place } from './blocks/blocks.ts'
 import type { DagSource } from './car/car.ts'
-import { notHere } from './errors.ts'
+import { badRange, isLoss, notHere } from './errors.ts'
 import {
   type BlockName,
   type BlockReader,
+  checkFileSize,
   fileSize,
   fileSpans,
+  isSupported,
   type ReadOptions,
 } from './unixfs/unixfs.ts'
 
@@ -34,6 +36,46 @@ export function sourceOf(store: BlockStore): DagSource<Place> {
 }
 
 /**
+ * As {@link readFile}, for the owner: of a whole item, or of a file within one. Of what is not whole,
+ * a range is read if all of that is here.
+ */
+export async function* openFile(
+  store: BlockStore,
+  file: CID,
+  range: ReadRange,
+): AsyncGenerator<Uint8Array> {
+  const found = isSupported(file) ? store.find(file.multihash.digest, 'owner') : undefined
+  if (found !== undefined) store.items.use(found.item.sequence)
+  else if (!(isSupported(file) && (await isPartHere(store, file, range)))) throw notHere(file)
+  yield* readFile(store, file, range)
+}
+
+/**
+ * Whether every block that a range needs is here. Leaves are looked up, not read.
+ * False for what is no file, and beyond its end.
+ * @throws CodedError `STORE_…`, or the signal's reason
+ */
+export async function isPartHere(
+  store: BlockStore,
+  file: CID,
+  { start = 0, end = Number.MAX_SAFE_INTEGER, signal }: ReadRange,
+): Promise<boolean> {
+  try {
+    if (start > (await fileSize(store, file, { signal }))) return false
+    for await (const span of fileSpans(store, file, { start, end, signal })) {
+      if (span.kind === 'leaf' && store.placeOf(span.block.digest) === undefined) return false
+    }
+    return true
+  } catch (thrown) {
+    const code = errorCode(thrown)
+    if (code === 'CONTENT_BLOCK_MISSING' || code === 'CONTENT_UNSUPPORTED' || isLoss(code)) {
+      return false
+    }
+    throw thrown
+  }
+}
+
+/**
  * The bytes of a file from `start` to before `end`. Pieces are the caller's own.
  * @throws CodedError, when it is read, `CONTENT_NOT_HERE`, `CONTENT_BAD_RANGE`, `CONTENT_DAMAGED`,
  *   `CONTENT_CHANGED`, `CONTENT_UNSUPPORTED` for what is no file, `STORE_…`.
@@ -46,7 +88,7 @@ export async function* readFile(
   const sizeBytes = await fileSize(store, file, { signal })
   const before = end ?? sizeBytes
   if (!(start >= 0 && start <= before && before <= sizeBytes)) {
-    throw new CodedError('CONTENT_BAD_RANGE', `The file has ${sizeBytes} bytes.`)
+    throw badRange(sizeBytes)
   }
   for await (const span of fileSpans(store, file, { start, end: before, signal })) {
     if (span.kind === 'inline') {
@@ -57,6 +99,7 @@ export async function* readFile(
     // The whole leaf, because only that has a hash: whoever reads here cannot check it.
     const leaf = await store.read(span.block, signal)
     if (leaf === undefined) throw notHere(span.cid)
+    checkFileSize(leaf.length, span.sizeBytes)
     yield leaf.subarray(span.from, span.to)
   }
 }

@@ -162,6 +162,9 @@ export const FETCH_ROUNDS_MAX = 4
 /** Leaves that an item gets one by one; with more of them missing it goes through a CAR. */
 export const REPAIRED_BLOCKS_MAX = 256
 
+/** Leaves of a range on their way at once: they fill a link whose round trip is as long as a leaf. */
+export const PART_BLOCKS_PARALLEL_MAX = 4
+
 /** Folders and shards that are fetched to follow one path. */
 export const PATH_BLOCKS_MAX = 512
 

@@ -11,6 +11,7 @@ import {
   entryLineSchema,
   type FetchReportFacts,
   fetchLineSchema,
+  fetchPartLineSchema,
   type ItemChange,
   type ItemFacts,
   type ItemTexts,
@@ -56,6 +57,13 @@ export interface FetchItemOptions {
   onReport?: (report: FetchReportFacts | null) => void
 }
 
+export interface FetchPartOptions
+  extends Pick<FetchItemOptions, 'path' | 'signal' | 'onProgress' | 'onReport'> {
+  start: number
+  /** The byte after the last; its end unless given. */
+  end?: number | undefined
+}
+
 /** What a fetch brought: the item, and what is at the path that was asked for. */
 export interface FetchedItem {
   item: ItemFacts
@@ -96,6 +104,8 @@ export interface ItemCalls {
   removeItem(cid: string, signal?: AbortSignal): Promise<ItemFacts>
   /** Brings the item to the node; `onProgress` hears how far it is. */
   fetchItem(cid: string, options: FetchItemOptions): Promise<FetchedItem>
+  /** Brings what a range of a file needs to the node, for `itemBytes`; says which file it is. */
+  fetchPart(cid: string, options: FetchPartOptions): Promise<PlaceFacts>
   /** The bytes of a file on the node, to before `end`; fails when they break off. */
   itemBytes(
     cid: string,
@@ -138,6 +148,7 @@ export function itemCalls(call: Call): ItemCalls {
     removeItem: async (cid, signal) =>
       (await call.json(endpoints.removeItem, { cid, signal })).item,
     fetchItem: (cid, options) => fetchItem(call, cid, options),
+    fetchPart: (cid, options) => fetchPart(call, cid, options),
     itemBytes: async (cid, { signal, ...range } = {}) =>
       (await call.open(endpoints.itemBytes, { cid, query: queryOf(range), signal })).body,
     itemEntries: (cid, options = {}) => itemEntries(call, cid, options),
@@ -180,6 +191,21 @@ async function fetchItem(
     onProgress?.(line)
   }
   throw brokenOff('The node stopped before the item was here.')
+}
+
+async function fetchPart(
+  call: Call,
+  cid: string,
+  { signal, onProgress, onReport, ...options }: FetchPartOptions,
+): Promise<PlaceFacts> {
+  const json = { cid, ...options }
+  for await (const line of call.lines(endpoints.fetchPart, fetchPartLineSchema, { json, signal })) {
+    if ('report' in line) onReport?.(line.report)
+    if ('problem' in line) throw new ApiProblem(line.problem)
+    if ('place' in line) return line.place
+    onProgress?.(line)
+  }
+  throw brokenOff('The node stopped before that part was here.')
 }
 
 async function* itemEntries(

@@ -8,6 +8,7 @@ import {
   archiveQuerySchema,
   bytesQuerySchema,
   entriesQuerySchema,
+  fetchPartRequestSchema,
   fetchRequestSchema,
   itemChangeSchema,
   itemParamsSchema,
@@ -173,6 +174,15 @@ export const itemEndpoints = {
     path: '/v1/fetch',
     needs: '/item/fetch',
     body: fetchRequestSchema,
+    answer: 'progress',
+  },
+  fetchPart: {
+    title: 'Bring a part of a file here from whoever has it, to be read as its bytes',
+    reach: 'everywhere',
+    method: 'POST',
+    path: '/v1/part-fetches',
+    needs: '/item/fetch',
+    body: fetchPartRequestSchema,
     answer: 'progress',
   },
 } as const

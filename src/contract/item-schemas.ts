@@ -214,6 +214,13 @@ export const fetchRequestSchema = z.object({
   isKept: z.boolean().default(false).describe('stays, whatever else needs room'),
 })
 
+export const fetchPartRequestSchema = z.object({
+  cid: cidTextSchema,
+  path: itemPathSchema.default('').describe('of the file'),
+  start: z.int().min(0).default(0).describe('the first byte'),
+  end: z.int().min(0).optional().describe('the byte after the last; its end unless given'),
+})
+
 /** How far a transfer is. `total` is null until the size is known. */
 export const progressSchema = z.object({
   received: z.number().describe('bytes'),
@@ -257,6 +264,17 @@ export const fetchLineSchema = z.union([
   progressSchema,
 ])
 export type FetchLine = z.infer<typeof fetchLineSchema>
+
+/** One line of the answer to a fetch of a part: progress, then the file that it is of, or a problem. */
+export const fetchPartLineSchema = z.union([
+  z.object({
+    place: placeSchema.describe('the file; no item, unless it was one before'),
+    report: fetchReportSchema.nullable().describe('null: it was here, and nobody was asked'),
+  }),
+  z.object({ problem: problemSchema, report: fetchReportSchema.nullable() }),
+  progressSchema,
+])
+export type FetchPartLine = z.infer<typeof fetchPartLineSchema>
 
 /** One line of the answer to an addition by reference. */
 export const addLineSchema = z.union([

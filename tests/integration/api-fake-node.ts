@@ -279,6 +279,16 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
     return { item, place: await this.place(cid), report: this.report }
   }
 
+  async fetchPart(
+    cid: CID,
+    { start, signal, onProgress }: Parameters<ApiItems['fetchPart']>[1],
+  ): Promise<Pick<ApiFetched, 'place' | 'report'>> {
+    const whole = { path: [], visibility: 'private', isKept: false, signal, onProgress } as const
+    const { place, report } = await this.fetch(cid, whole)
+    if (start > (place.sizeBytes ?? 0)) throw new CodedError('CONTENT_BAD_RANGE', 'Too far.')
+    return { place, report }
+  }
+
   reportOf(): ApiFetchReport {
     return { ...this.report, attempts: [] }
   }

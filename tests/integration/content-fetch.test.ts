@@ -335,3 +335,30 @@ function pour(response: ServerResponse): void {
   response.on('drain', write)
   write()
 }
+
+it('keeps what came when a later try finds nobody', async () => {
+  const bytes = bytesOf(11, 6 * MEBIBYTE)
+  const honest = await start('honest')
+  const cid = await addPublic(honest, bytes)
+  city.leave(honest.peerId)
+  await badPeer('dying', async (request, response) => {
+    const whole = Buffer.from(await (await fetch(honest.url + (request.url ?? ''))).arrayBuffer())
+    response.writeHead(200)
+    response.write(whole.subarray(0, 4 * MEBIBYTE), () => response.destroy())
+  })
+  const reader = await start('reader')
+  await expect(reader.content.fetch(cid, get)).rejects.toMatchObject({
+    code: 'CONTENT_FETCH_FAILED',
+  })
+  city.leave(peerIdOf('dying'))
+  await expect(reader.content.fetch(cid, get)).rejects.toMatchObject({ code: 'CONTENT_NO_PEERS' })
+  let neededBytes = 0
+  await badPeer('counting', async (request, response) => {
+    const body = Buffer.from(await (await fetch(honest.url + (request.url ?? ''))).arrayBuffer())
+    neededBytes += body.length
+    response.end(body)
+  })
+  await reader.content.fetch(cid, get)
+  expect(neededBytes).toBeLessThanOrEqual(3 * MEBIBYTE)
+  expect((await readAll(reader.content.openBytes(cid))).equals(bytes)).toBe(true)
+})

@@ -69,6 +69,22 @@ describe('get --explain and --range', () => {
     for (const range of ['4-2', 'x', '-3', '1']) {
       expect(await cli(['get', cid, `--range=${range}`])).toMatchObject({ exitCode: 2, stdout: '' })
     }
+    const kept = await cli(['get', cid, '--range', '2-4', '--keep'])
+    expect(kept).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(kept.stderr).toContain('only whole items are')
+  })
+
+  it('says of a part what each gave, and names no item', async () => {
+    node.items.elsewhere.set(cid, bytes)
+    const explained = await cli(['get', cid, '--range', '2-4', '--explain'])
+    expect(explained.stdout).toBe('234')
+    expect(explained.stderr).toContain('gave blocks of 1 MiB, 2 MiB/s in 500 ms.')
+    const copy = join(folder, 'copy')
+    expect(await json(['get', cid, '--range', '2-4', '-o', copy])).toMatchObject({
+      item: null,
+      place: { cid },
+      file: copy,
+    })
   })
 })
 

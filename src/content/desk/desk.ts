@@ -10,7 +10,8 @@ import { CodedError, errorCode, type PeerId } from '../../base/base.ts'
 import type { Added, AddOptions, ProgressListener } from '../adding.ts'
 import type { ItemChanges, PageOf, PageQuestion } from '../blocks/blocks.ts'
 import type { Content } from '../content.ts'
-import { notHere } from '../errors.ts'
+import { notAFile, notHere } from '../errors.ts'
+import type { PartFetchOptions } from '../fetch-options.ts'
 import { FetchFailed, type FetchReport } from '../fetching/fetching.ts'
 import {
   checkName,
@@ -30,7 +31,7 @@ import {
 } from '../sources/sources.ts'
 import type { EntryAttributes } from '../unixfs/unixfs.ts'
 import { type ArchiveOptions, archiveOf } from './archive.ts'
-import { entriesOf, type FolderEntry, notAFile, notAFolder, type Place, placeAt } from './places.ts'
+import { entriesOf, type FolderEntry, notAFolder, type Place, placeAt } from './places.ts'
 
 export type { FolderEntry, Place } from './places.ts'
 
@@ -64,6 +65,13 @@ export interface DeskFetched {
   /** What was fetched, or the item here in which it lies. */
   item: OwnedItem
   /** What was asked for. */
+  place: Place
+  /** Undefined: it was all here, and nobody was asked. */
+  report: FetchReport | undefined
+}
+
+export interface DeskPartFetched {
+  /** The file. */
   place: Place
   /** Undefined: it was all here, and nobody was asked. */
   report: FetchReport | undefined
@@ -180,6 +188,14 @@ export class OwnerDesk {
     return { item: this.#owned(item), place, report }
   }
 
+  /** What a range of a file needs, for {@link openBytes}. @throws as `Content.fetchPart` */
+  async fetchPart(cid: CID, options: PartFetchOptions): Promise<DeskPartFetched> {
+    const { content } = this.#deps
+    const fetched = await content.fetchPart(cid, options)
+    const place = await placeAt(content.source, fetched.cid, [], options.signal)
+    return { place, report: fetched.report }
+  }
+
   /** How a fetch went that ended with this failure, where that is known. */
   reportOf(thrown: unknown): FetchReport | undefined {
     return thrown instanceof FetchFailed ? thrown.report : undefined
@@ -210,7 +226,7 @@ export class OwnerDesk {
     file: Place,
     range: { start: number; end: number; signal: AbortSignal },
   ): AsyncGenerator<Uint8Array> {
-    if (file.shape !== 'file') throw notAFile(file)
+    if (file.shape !== 'file') throw notAFile(file.shape, file.target)
     return this.#deps.content.openBytes(file.cid, range)
   }
 

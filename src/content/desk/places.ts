@@ -125,20 +125,6 @@ function placeOf(
 
 const NO_EXTRAS: NodeExtras = { mode: undefined, modifiedAt: undefined }
 
-export function notAFile({ shape, target }: Place): CodedError {
-  return new CodedError(
-    'CONTENT_NOT_A_FILE',
-    shape === 'folder' ? 'That is a folder, not a file.' : 'That is a symbolic link, not a file.',
-    {
-      context: { target },
-      advice:
-        shape === 'folder'
-          ? 'Name a file in it, as CID/path/to/it, or take it as a whole.'
-          : 'List the folder that it is in to see where it leads.',
-    },
-  )
-}
-
 export function notAFolder(): CodedError {
   return new CodedError('CONTENT_NOT_A_FOLDER', 'That is not a folder.', {
     advice: 'Take its bytes instead.',

@@ -67,6 +67,10 @@ export interface Attempt {
 /** Failures of a peer or the way to it: another peer may do better. */
 const PEER_FAILURE = /^(PEER_|CONTENT_(WRONG_BYTES|TRUNCATED|STALLED|REFUSED)$)/
 
+export function isPeersFailure(code: string): boolean {
+  return PEER_FAILURE.test(code)
+}
+
 export function emptyReport(): FetchReport {
   return {
     connectedCount: 0,
@@ -133,7 +137,7 @@ async function askAround(
   }
 }
 
-function startOf({
+export function startOf({
   peerId,
   interfaceName,
   rttMs,
@@ -175,7 +179,7 @@ async function tryHolder(
     return received
   } catch (thrown) {
     const code = errorCode(thrown) ?? ''
-    const isPeers = PEER_FAILURE.test(code)
+    const isPeers = isPeersFailure(code)
     // What was verified counts: the next holder, or the next try, goes on behind it.
     if (isPeers || request.signal.aborted) await intake.checkpoint()
     if (!isPeers || request.signal.aborted) throw thrown
@@ -198,7 +202,7 @@ export class FetchFailed extends CodedError {
   }
 }
 
-function failureOf(cid: CID, report: FetchReport): FetchFailed {
+export function failureOf(cid: CID, report: FetchReport): FetchFailed {
   const { attempts, ...counts } = report
   const context = { cid: cid.toString(), ...counts }
   if (attempts.length > 0) {

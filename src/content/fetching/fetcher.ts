@@ -5,6 +5,7 @@ import { CodedError, errorCode, Semaphore } from '../../base/base.ts'
 import type { Arrived, StoredItem } from '../blocks/blocks.ts'
 import type { Shape } from '../item.ts'
 import { FOLDER_KIND, kindOf } from '../kinds.ts'
+import { isPartHere } from '../library.ts'
 import { FETCHES_MAX, WAITING_MAX } from '../limits.ts'
 import { checkAllowed } from '../refusing.ts'
 import { blockNameOf, parseNode, RAW } from '../unixfs/unixfs.ts'
@@ -17,6 +18,7 @@ import {
   type FetchRequest,
   fetchItem,
 } from './fetch-item.ts'
+import { fetchPart, type PartRequest } from './parts.ts'
 
 export interface FetcherDeps extends FetchDeps {
   /** Told of every failure, for the health of the node. */
@@ -33,6 +35,9 @@ export interface Landed {
   item: StoredItem
   report: FetchReport
 }
+
+/** How a part came; undefined: it was all here, and nobody was asked. */
+export type PartReport = FetchReport | undefined
 
 export class Fetcher {
   readonly #deps: FetcherDeps
@@ -67,15 +72,50 @@ export class Fetcher {
     )
   }
 
-  /** One transfer, on behalf of all who wait for it. */
-  async #fly(request: FetchRequest): Promise<Landed> {
-    const { metrics, onFailure } = this.#deps
-    const report = emptyReport()
-    const leave = await enter(this.#places, 'fetches', request.signal)
+  /**
+   * What a range of a file needs, and no item: it is not told of, and may go when others need room.
+   * @throws as {@link fetchPart}, `CONTENT_BUSY`, or the signal's reason
+   */
+  async fetchPart(request: PartRequest, report = emptyReport()): Promise<PartReport> {
+    const { store, refusals } = this.#deps
+    checkAllowed(refusals, request.cid)
+    const isAsked = report.attempts.length > 0
+    if (await isPartHere(store, request.cid, request)) return isAsked ? report : undefined
+    return this.#entered(request.signal, () => this.#bringPart(request, report))
+  }
+
+  async #bringPart(request: PartRequest, report: FetchReport): Promise<FetchReport> {
+    const { store } = this.#deps
+    // What an earlier try has brought stays, also when this one brings nothing.
+    const isNew = store.items.get(request.cid) === undefined
+    const intake = store.begin(request.cid, 'fetched')
     try {
-      const item = await this.#bring(request, report)
+      await fetchPart(this.#deps, request, { intake, report })
+      return report
+    } catch (thrown) {
+      if (isUnwanted(thrown) || (isNew && !intake.hasKept)) await store.abandon(intake)
+      throw thrown
+    } finally {
+      await store.end(intake)
+    }
+  }
+
+  /** One transfer, on behalf of all who wait for it. */
+  #fly(request: FetchRequest): Promise<Landed> {
+    return this.#entered(request.signal, async () => {
+      const report = emptyReport()
+      return { item: await this.#bring(request, report), report }
+    })
+  }
+
+  /** Waits for a place, and notes how it went. */
+  async #entered<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const { metrics, onFailure } = this.#deps
+    const leave = await enter(this.#places, 'fetches', signal)
+    try {
+      const result = await work()
       metrics.fetches.add(1, { result: 'ok' })
-      return { item, report }
+      return result
     } catch (thrown) {
       onFailure(thrown)
       metrics.fetches.add(1, { result: errorCode(thrown) ?? 'unknown' })
@@ -87,6 +127,8 @@ export class Fetcher {
 
   async #bring(request: FetchRequest, report: FetchReport): Promise<StoredItem> {
     const { store, refusals } = this.#deps
+    // What an earlier try has brought stays, also when this one brings nothing.
+    const isNew = store.items.get(request.cid) === undefined
     const intake = store.begin(request.cid, 'fetched')
     let publication: Uint8Array | undefined
     try {
@@ -98,9 +140,7 @@ export class Fetcher {
       const arrived = await this.#arrived(request.cid, fetched)
       return await store.commit(intake, { ...arrived, publication })
     } catch (thrown) {
-      const code = errorCode(thrown) ?? ''
-      const isUnwanted = code.startsWith('STORE_') || code === 'CONTENT_REFUSED_HERE'
-      if (isUnwanted || !intake.hasKept) await store.abandon(intake)
+      if (isUnwanted(thrown) || (isNew && !intake.hasKept)) await store.abandon(intake)
       // What was withdrawn stays known. A disk that fails again says no more than it did.
       if (publication !== undefined) await refusals.itemRemoved(request.cid).catch(() => {})
       throw thrown
@@ -156,4 +196,10 @@ export class Fetcher {
     const { kind } = parseNode(bytes)
     return kind === 'shard' ? 'folder' : kind
   }
+}
+
+/** What a disk cannot take, or the owner does not want, is not kept for another try. */
+function isUnwanted(thrown: unknown): boolean {
+  const code = errorCode(thrown) ?? ''
+  return code.startsWith('STORE_') || code === 'CONTENT_REFUSED_HERE'
 }

@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** From a root and a path to the CID at its end, by fetching the few folders on the way. */
 import type { CID } from 'multiformats/cid'
-import { asError, CodedError, errorCode } from '../../base/base.ts'
+import { CodedError } from '../../base/base.ts'
 import { noSuchPath } from '../errors.ts'
 import { sourceOf } from '../library.ts'
 import { PATH_BLOCKS_MAX } from '../limits.ts'
 import { type BlockReader, resolvePath } from '../unixfs/unixfs.ts'
-import { type FetchDeps, noteBadPeer } from './fetch-deps.ts'
-import { HolderSearch } from './holders.ts'
-import { receiveBlock } from './raw-block.ts'
+import type { FetchDeps } from './fetch-deps.ts'
+import { emptyReport, type FetchReport } from './fetch-item.ts'
+import { HolderBlocks } from './holder-blocks.ts'
 
 /**
- * @throws CodedError `CONTENT_NO_SUCH_PATH`, `CONTENT_SYMLINK`, `CONTENT_NOT_FOUND`,
- *   `CONTENT_UNSUPPORTED`, or the signal's reason.
+ * @param options.report is filled in with what each holder gave, also when it fails.
+ * @throws CodedError `CONTENT_NO_SUCH_PATH`, `CONTENT_SYMLINK`, `CONTENT_UNSUPPORTED`; as
+ *   {@link HolderBlocks.bring}
  */
 export async function fetchPath(
   deps: FetchDeps,
   root: CID,
   path: readonly string[],
-  signal: AbortSignal,
+  { signal, report = emptyReport() }: { signal: AbortSignal; report?: FetchReport },
+): Promise<CID> {
+  const blocks = new HolderBlocks(deps, { root, report, signal })
+  try {
+    return await follow(deps, blocks, { root, path, signal })
+  } finally {
+    await blocks.close()
+  }
+}
+
+async function follow(
+  deps: FetchDeps,
+  blocks: HolderBlocks,
+  { root, path, signal }: { root: CID; path: readonly string[]; signal: AbortSignal },
 ): Promise<CID> {
   const fetched = new Map<string, Uint8Array>()
   const local = sourceOf(deps.store)
@@ -41,37 +55,10 @@ export async function fetchPath(
       case 'foreign':
         throw new CodedError('CONTENT_UNSUPPORTED', 'What is at this path is of another kind.')
       case 'missing':
-        fetched.set(
-          keyOf(found.cid.multihash.digest),
-          await fetchBlock(deps, root, found.cid, signal),
-        )
+        fetched.set(keyOf(found.cid.multihash.digest), await blocks.bring(found.cid))
     }
   }
   throw new CodedError('CONTENT_UNSUPPORTED', 'The folders on this path are too deep.')
-}
-
-async function fetchBlock(
-  deps: FetchDeps,
-  root: CID,
-  cid: CID,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  for await (const holder of new HolderSearch(deps, root).holders(signal)) {
-    try {
-      return await receiveBlock(deps, { holder, cid }, signal)
-    } catch (thrown) {
-      if (signal.aborted) throw thrown
-      if (errorCode(thrown) === 'CONTENT_WRONG_BYTES') {
-        noteBadPeer(deps, holder.peerId, asError(thrown).message)
-      }
-      deps.log.debug('a peer failed to give a block', { error: asError(thrown) })
-    }
-  }
-  signal.throwIfAborted()
-  throw new CodedError('CONTENT_NOT_FOUND', 'No connected node has what this path leads through.', {
-    context: { root: root.toString() },
-    advice: 'Check the content id. Whoever has it must have added it with --public.',
-  })
 }
 
 function keyOf(digest: Uint8Array): string {

@@ -2,7 +2,7 @@
 /** One block from one peer, by its name, verified. */
 import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
-import { CodedError, copyOf, deadline } from '../../base/base.ts'
+import { abortReason, CodedError, copyOf, deadline } from '../../base/base.ts'
 import { wrongBytes } from '../errors.ts'
 import { LEAF_BYTES_MAX, RESPONSE_MS_MAX } from '../limits.ts'
 import { isSameDigest } from '../unixfs/unixfs.ts'
@@ -41,6 +41,9 @@ export async function receiveBlock(
     if (isSameDigest(createHash('sha256').update(bytes).digest(), cid.multihash.digest))
       return bytes
     throw wrongBytes('the hash of a block is not the one that was asked for')
+  } catch (thrown) {
+    if (limit.signal.aborted) throw abortReason(limit.signal)
+    throw thrown
   } finally {
     limit.cancel()
   }

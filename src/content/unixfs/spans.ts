@@ -9,7 +9,7 @@ import { checkWalk } from './walk-limits.ts'
 
 /** The next bytes: some of a raw leaf, the end not included, or some that lie in a node. */
 export type FileSpan =
-  | { kind: 'leaf'; cid: CID; block: BlockName; from: number; to: number }
+  | { kind: 'leaf'; cid: CID; block: BlockName; sizeBytes: number; from: number; to: number }
   | { kind: 'inline'; bytes: Uint8Array }
 
 /** A part of the file that overlaps the range. */
@@ -50,7 +50,7 @@ export async function* fileSpans(
       const sizeBytes = part.sizeBytes ?? (await fileSize(reader, cid, { signal }))
       const from = Math.max(0, start - part.start)
       const to = Math.min(sizeBytes, end - part.start)
-      if (from < to) yield { kind: 'leaf', cid, block, from, to }
+      if (from < to) yield { kind: 'leaf', cid, block, sizeBytes, from, to }
       continue
     }
     const node = await readFile(reader, cid, signal)
