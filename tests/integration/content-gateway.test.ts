@@ -126,7 +126,7 @@ describe('CARs', () => {
     ['dag-scope=entity&entity-bytes=1048575:1048576', 3],
     ['dag-scope=entity&entity-bytes=-1:*', 2],
     ['entity-bytes=-100:-99', 3],
-    ['entity-bytes=99999999:*', 1],
+    ['entity-bytes=-99999999:0', 2],
   ])('cover %s with %i blocks', async (query, count) => {
     expect(await blocksOf(await ask(`/ipfs/${cid}?format=car&${query}`))).toHaveLength(count)
   })
@@ -145,6 +145,8 @@ describe('refusals', () => {
     ['an unknown CAR version', () => `/ipfs/${cid}?format=car&car-version=2`, 406],
     ['an unknown scope', () => `/ipfs/${cid}?format=car&dag-scope=most`, 400],
     ['a range backwards', () => `/ipfs/${cid}?format=car&entity-bytes=9:3`, 400],
+    ['a range behind the end', () => `/ipfs/${cid}?format=car&entity-bytes=99999999:*`, 400],
+    ['a range before the beginning', () => `/ipfs/${cid}?format=car&entity-bytes=0:-99999999`, 400],
     ['an endless address', `/ipfs/${'a'.repeat(4000)}`, 400],
     ['an odd address', '//ipfs', 404],
   ])('%s', async (_title, path, status) => {

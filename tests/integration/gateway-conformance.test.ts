@@ -160,9 +160,8 @@ describe('entity-bytes', () => {
     ['0:0', 0, 1],
     ['0:99999', 0, 5],
     ['1025:1025', 4, 5],
-    // Fully outside: the root alone tells why.
-    ['5000:*', 0, 0],
-    ['5000:6000', 0, 0],
+    // Of no length: the root alone tells why.
+    ['5:-1023', 0, 0],
   ])('%s brings the leaves from %i to %i', async (range, from, to) => {
     const mixed = the(MIXED)
     const file = given(mixed.way('subdir', 'multiblock.txt').at(-1))
@@ -170,6 +169,33 @@ describe('entity-bytes', () => {
     for (const scope of ['&dag-scope=entity', '']) {
       await expectCar(`/ipfs/${file}`, `entity-bytes=${range}${scope}`, texts(file, leaves))
     }
+  })
+
+  it.each([
+    ['1026:*', 'multiblock.txt'],
+    ['5000:6000', 'multiblock.txt'],
+    ['-6000:-5000', 'multiblock.txt'],
+    ['0:-1027', 'multiblock.txt'],
+    // A single leaf: its size is what it is.
+    ['31:*', 'ascii.txt'],
+  ])('%s of %s is all outside: 400', async (range, name) => {
+    const mixed = the(MIXED)
+    const file = given(mixed.way('subdir', name).at(-1))
+    for (const address of [`/ipfs/${file}`, `/ipfs/${mixed.root}/subdir/${name}`]) {
+      const response = await ask(`${address}?format=car&entity-bytes=${range}`)
+      expect(response.status).toBe(400)
+      expect(await response.text()).toContain('outside of the file’s')
+    }
+  })
+
+  it('of an empty file is all of it', async () => {
+    const { item } = await node.content.addFile(inPieces(new Uint8Array()), {
+      name: 'empty',
+      visibility: 'public',
+      signal: never,
+    })
+    await expectCar(`/ipfs/${item.cid}`, 'entity-bytes=0:*', texts(item.cid))
+    expect((await ask(`/ipfs/${item.cid}?format=car&entity-bytes=1:*`)).status).toBe(400)
   })
 
   it('means nothing for folders', async () => {

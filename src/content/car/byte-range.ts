@@ -18,3 +18,13 @@ export function resolveRange(
   const end = Math.min(sizeBytes, last + 1)
   return start < end ? { start, end } : undefined
 }
+
+/**
+ * Whether all of it lies before or behind a file of `sizeBytes`. What is empty without that, such as
+ * all of an empty file, is not outside.
+ */
+export function isOutside({ from, to }: ByteRange, sizeBytes: number): boolean {
+  const isBehind = from > 0 && from >= sizeBytes
+  const isBefore = to !== undefined && to < 0 && sizeBytes + to < 0
+  return isBehind || isBefore
+}

@@ -8,7 +8,7 @@ import type { CID } from 'multiformats/cid'
 import { asError, type Clock, errorCode, type Logger } from '../../base/base.ts'
 import type { Caller } from '../../net/net.ts'
 import type { BlockStore, Place, StoredItem } from '../blocks/blocks.ts'
-import { type DagSection, type DagSource, dagSections } from '../car/car.ts'
+import { type DagSection, type DagSource, dagSections, isOutside } from '../car/car.ts'
 import { encodeCarHeader } from '../car-format.ts'
 import { damaged } from '../errors.ts'
 import { RETRY_AFTER_S, SERVES_MAX, SERVES_PER_CALLER_MAX } from '../limits.ts'
@@ -201,8 +201,17 @@ export class Gateway {
     }
   }
 
-  async #carAnswer(question: CarQuestion, target: Found, item: StoredItem): Promise<Answer> {
+  async #carAnswer(
+    question: CarQuestion,
+    target: Found,
+    item: StoredItem,
+  ): Promise<Answer | Refusal> {
     const { cid, dups, scope, range, skipBytes } = question
+    // What a folder is asked for by bytes means nothing; of a file it is known before the first block.
+    const sizeBytes = range === undefined ? undefined : this.#sizeOf(target, item)
+    if (range !== undefined && sizeBytes !== undefined && isOutside(range, sizeBytes)) {
+      return { status: 400, text: `entity-bytes is all outside of the file’s ${sizeBytes} bytes.` }
+    }
     const isWhole = dups && scope === 'all' && range === undefined && cid.equals(item.cid)
     const isItem = isWhole && question.path.length === 0
     const source = this.#source(item)
@@ -229,6 +238,12 @@ export class Gateway {
       skipBytes,
       sections,
     }
+  }
+
+  /** Of a file; undefined for what is none. */
+  #sizeOf({ block, node }: Found, item: StoredItem): number | undefined {
+    if (node !== undefined) return node.kind === 'file' ? node.sizeBytes : undefined
+    return this.#deps.store.within(item).index.find(block)?.sizeBytes
   }
 
   /** A place among the responses under way, as a function that gives it back. */
