@@ -11,8 +11,8 @@ import { readFile } from './library.ts'
 import type { Refused } from './refusals/refusals.ts'
 import { type RefusalDesk, refusesNothing } from './refusing.ts'
 import {
-  type DagNode,
   type Entry,
+  type Found,
   fileSize,
   isSupported,
   listFolder,
@@ -33,6 +33,8 @@ export type Shown =
   | {
       what: 'file'
       cid: CID
+      /** The root, and the entry at each part of the path. */
+      roots: readonly CID[]
       item: StoredItem
       sizeBytes: number
       bytes(range: { start: number; end: number }, signal: AbortSignal): AsyncIterable<Uint8Array>
@@ -40,6 +42,7 @@ export type Shown =
   | {
       what: 'folder'
       cid: CID
+      roots: readonly CID[]
       item: StoredItem
       entries(signal: AbortSignal): AsyncIterable<ShownEntry>
       has(name: string): Promise<boolean>
@@ -78,11 +81,7 @@ export async function show(
       const part = refusals.isEmpty ? undefined : refusals.check({ cid: passed.cid })
       if (part !== undefined) return { what: 'refused', refused: part }
     }
-    return await shownOf(
-      { store, refusals },
-      { cid: found.cid, node: found.node, item: root.item },
-      signal,
-    )
+    return await shownOf({ store, refusals }, found, root.item, signal)
   } catch (thrown) {
     signal?.throwIfAborted()
     const isLost = LOST.has(errorCode(thrown) ?? '')
@@ -95,7 +94,8 @@ const LOST = new Set(['CONTENT_DAMAGED', 'CONTENT_CHANGED', 'CONTENT_BLOCK_MISSI
 
 async function shownOf(
   { store, refusals }: ShowingDeps,
-  { cid, node, item }: { cid: CID; node: DagNode | undefined; item: StoredItem },
+  { cid, node, entries: roots }: Found,
+  item: StoredItem,
   signal: AbortSignal | undefined,
 ): Promise<Shown> {
   const { blocks } = store.within(item)
@@ -104,6 +104,7 @@ async function shownOf(
     return {
       what: 'folder',
       cid,
+      roots,
       item,
       entries: (listSignal) => entriesOf(blocks, cid, listSignal),
       has: async (name) => (await resolvePath(blocks, cid, [name], { signal })).kind === 'found',
@@ -112,6 +113,7 @@ async function shownOf(
   return {
     what: 'file',
     cid,
+    roots,
     item,
     sizeBytes: await fileSize(blocks, cid, { signal }),
     bytes: (range, readSignal) => {

@@ -43,6 +43,7 @@ function openedOf(shown: Shown, { cid, path }: { cid: CID; path: readonly string
       return {
         what: 'folder',
         cid: shown.cid,
+        roots: shown.roots,
         name: nameOf(shown, { cid, path }),
         entries: (signal) => entriesOf(shown.entries(signal)),
         has: (name) => shown.has(name),
@@ -53,8 +54,8 @@ function openedOf(shown: Shown, { cid, path }: { cid: CID; path: readonly string
       // What its publisher said of the item is true of the item itself, not of what is in it.
       const isItem = path.length === 0 && shown.item.cid.equals(shown.cid)
       const mediaType = isItem && guessed === UNKNOWN_KIND ? shown.item.kind : guessed
-      const { sizeBytes } = shown
-      return { what: 'file', cid: shown.cid, name, sizeBytes, mediaType, bytes: shown.bytes }
+      const { sizeBytes, roots, bytes } = shown
+      return { what: 'file', cid: shown.cid, roots, name, sizeBytes, mediaType, bytes }
     }
   }
 }

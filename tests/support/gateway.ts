@@ -57,24 +57,27 @@ export class FakeLibrary implements PeoplesLibrary {
     const root = this.#roots.get(cid.toString())
     if (root?.isPublic !== true) return { what: 'absent' }
     let { name, tree } = root
+    const roots = [cid]
     for (const part of path) {
       if (!isFolder(tree)) return { what: 'absent' }
       const next: Tree | undefined = Object.hasOwn(tree, part) ? tree[part] : undefined
       if (next === undefined) return { what: 'absent' }
       tree = next
       name = part
+      roots.push(cidOf([cid, ...path.slice(0, roots.length)].join('/')))
     }
-    const own = path.length === 0 ? cid : cidOf([cid, ...path].join('/'))
-    return this.#openTree(own, name, tree)
+    return this.#openTree(roots, name, tree)
   }
 
-  #openTree(cid: CID, name: string, tree: Tree): Opened {
+  #openTree(roots: readonly CID[], name: string, tree: Tree): Opened {
+    const cid = roots.at(-1) ?? cidOf(name)
     if (typeof tree === 'function') return tree()
     if (isLink(tree)) return { what: 'symlink', target: tree.link() }
-    if (!isFolder(tree)) return this.fileOf(cid, name, Buffer.from(tree))
+    if (!isFolder(tree)) return { ...this.fileOf(cid, name, Buffer.from(tree)), roots }
     return {
       what: 'folder',
       cid,
+      roots,
       name,
       async *entries() {
         for (const [entry, inner] of Object.entries(tree)) {
@@ -91,6 +94,7 @@ export class FakeLibrary implements PeoplesLibrary {
     return {
       what: 'file',
       cid,
+      roots: [cid],
       name,
       sizeBytes: bytes.length,
       mediaType: kindOf(name),

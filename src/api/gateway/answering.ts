@@ -164,30 +164,34 @@ async function answerFolder(visit: Visit, asked: AskedItem, folder: OpenedFolder
   const hasIndex = await within(visit, OPEN_MS_MAX, () => folder.has('index.html'))
   if (hasIndex) {
     const index = await open(visit, asked, [...asked.path, 'index.html'])
-    if (index.what === 'file') return answerFile(visit, asked, index, `"${folder.cid}"`)
+    // The page stands for the folder: what was asked for is the folder.
+    if (index.what === 'file') return answerFile(visit, asked, index, folder)
   }
   const { pages, request } = visit
-  const etag = `"folder-${pages.version}-${asked.page}-${folder.cid}"`
-  const headers = { etag, ...keepingHeaders(asked, CACHE_FOLDER) }
-  if (isKnown(request.headers['if-none-match'], etag))
-    return sendKnown(visit, PAGE_HEADERS, headers)
+  const etag = `"DirIndex-${pages.version}-${asked.page}_CID-${folder.cid}"`
+  const headers = { etag, ...keepingHeaders(asked, CACHE_FOLDER, folder) }
+  const known = request.headers['if-none-match']
+  // "Any" is known if there is one at all, and later pages may not be there.
+  const mayBeKnown = asked.page === 1 || known?.trim() !== '*'
+  if (mayBeKnown && isKnown(known, etag)) return sendKnown(visit, PAGE_HEADERS, headers)
   const page = await within(visit, OPEN_MS_MAX, (signal) => folderPage(folder, asked, signal))
   if (page === undefined) return refuse(visit, { code: 'absent', status: 404 })
   return sendPage(visit, 200, pages.folder(page), headers)
 }
 
-/** @param etag of the folder whose index this is; the file's own otherwise. */
+/** @param named the folder whose index this is; the file itself otherwise. */
 async function answerFile(
   visit: Visit,
   asked: AskedItem,
   file: OpenedFile,
-  etag = `"${file.cid}"`,
+  named: OpenedFile | OpenedFolder = file,
 ): Promise<void> {
   const { request, response } = visit
+  const etag = `"${named.cid}"`
   const headers: Record<string, string> = {
     etag,
     vary: 'Accept',
-    ...keepingHeaders(asked, CACHE_ITEM),
+    ...keepingHeaders(asked, CACHE_ITEM, named),
   }
   if (isKnown(request.headers['if-none-match'], etag))
     return sendKnown(visit, ITEM_HEADERS, headers)
@@ -321,11 +325,21 @@ function placeOf(asked: AskedItem): string {
   return addressOf(asked.base, asked.path)
 }
 
-/** How long it may be kept, and by which name. Of a view nothing is kept, and it has none. */
-function keepingHeaders(asked: AskedItem, caching: string): Record<string, string> {
+/**
+ * How long it may be kept, where it is, and by which ids one comes there: caches know by them what
+ * is still the same. Of a view nothing is kept, and it has none of these names.
+ */
+function keepingHeaders(
+  asked: AskedItem,
+  caching: string,
+  { roots }: OpenedFile | OpenedFolder,
+): Record<string, string> {
   if (asked.isView) return { 'cache-control': CACHE_NOTHING }
-  const path = placeOf(asked) + (asked.hasSlash ? '/' : '')
-  return { 'cache-control': caching, 'x-ipfs-path': path }
+  return {
+    'cache-control': caching,
+    'x-ipfs-path': placeOf(asked) + (asked.hasSlash ? '/' : ''),
+    'x-ipfs-roots': roots.join(','),
+  }
 }
 
 /** Aborts when the caller goes away before the answer is complete, or when the node stops. */

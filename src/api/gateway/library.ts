@@ -29,6 +29,8 @@ export interface ByteSpan {
 export interface OpenedFile {
   what: 'file'
   cid: CID
+  /** What was asked for and each entry on the path down, this one last. */
+  roots: readonly CID[]
   name: string
   sizeBytes: number
   /** As the name says; `application/octet-stream` when it says nothing. */
@@ -40,6 +42,7 @@ export interface OpenedFile {
 export interface OpenedFolder {
   what: 'folder'
   cid: CID
+  roots: readonly CID[]
   name: string
   entries(signal: AbortSignal): AsyncIterable<FolderEntry>
   has(name: 'index.html'): Promise<boolean>
