@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the owner can order about items. */
-import { parseCid, parseUnixTime } from '../base/base.ts'
+import { CodedError, parseCid, parseUnixTime } from '../base/base.ts'
 import {
   type AddLine,
   ARCHIVE_TYPE,

@@ -167,7 +167,7 @@ export class Content implements Service {
     const makeRoom = (): Promise<unknown> => this.#makeRoom()
     const store = new BlockStore({ database, disk, clock, log, makeRoom }, options)
     this.#store = store
-    this.#tender = new Tender({ store, log })
+    this.#tender = new Tender({ store, clock, log })
     this.#room = new RoomMaker({ store, policy: deps.policy ?? longestUnusedFirst, log })
     this.#metrics = createContentMetrics(deps.metrics, () => store.items.totals())
     this.#badPeers = new BadPeers(clock)

@@ -33,7 +33,7 @@ export async function makeRoom(
 ): Promise<boolean> {
   // Nearly always: then nobody has to be looked up.
   if (await store.space.fits(neededBytes)) return true
-  for (const sequence of store.idleArrivals()) {
+  for (const { sequence } of store.idleArrivals()) {
     await store.forgetArrival(sequence)
     if (await store.space.fits(neededBytes)) return true
   }

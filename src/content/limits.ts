@@ -183,6 +183,18 @@ export const NOTE_MS = 10 * 60_000
 /** Items that did not arrive whole and are kept for another try; beyond it the oldest go. */
 export const IDLE_ARRIVALS_MAX = 64
 
+/**
+ * How long they are kept after the latest try, in ms: a month, in which whoever carries the next part
+ * of a CAR comes by, or a holder is switched on again.
+ */
+export const IDLE_ARRIVAL_MS_MAX = 30 * 24 * 3600_000
+
+/**
+ * A wall clock that shows less than this, in ms since 1970 (1 January 2020), was never set: a Pi has
+ * none that runs while it is off. What was tried then is of no known age.
+ */
+export const CLOCK_SET_MS = 1_577_836_800_000
+
 /** Items that are looked at together to choose who goes: ten ms of a slow board's. */
 export const EVICTION_CANDIDATES_MAX = 512
 

@@ -17,6 +17,7 @@ export type RefusalDesk = Pick<
   | 'readPublication'
   | 'notePublication'
   | 'admit'
+  | 'admitAll'
 >
 
 /** For stores that refuse nothing: tests, and tools that only read. */
@@ -31,6 +32,7 @@ export const refusesNothing: RefusalDesk = {
   readPublication: () => undefined,
   notePublication: async () => false,
   admit: async () => false,
+  admitAll: async (publications) => publications.map(() => false),
 }
 
 /** What was published is public here: of its withdrawal others may be told, and are asked. */

@@ -3,17 +3,19 @@
  * Housekeeping, a little at a time: what never arrived is kept for another try, but not without end;
  * and what additions that were given up have left in packs is found, one pack after the other.
  */
-import { asError, type Logger } from '../base/base.ts'
+import { asError, type Clock, type Logger } from '../base/base.ts'
 import type { BlockStore } from './blocks/blocks.ts'
-import { IDLE_ARRIVALS_MAX } from './limits.ts'
+import { CLOCK_SET_MS, IDLE_ARRIVAL_MS_MAX, IDLE_ARRIVALS_MAX } from './limits.ts'
 
 export class Tender {
   readonly #store: BlockStore
+  readonly #clock: Clock
   readonly #log: Logger
   #lastPack = 0
 
-  constructor({ store, log }: { store: BlockStore; log: Logger }) {
+  constructor({ store, clock, log }: { store: BlockStore; clock: Clock; log: Logger }) {
     this.#store = store
+    this.#clock = clock
     this.#log = log
   }
 
@@ -22,9 +24,7 @@ export class Tender {
     const store = this.#store
     try {
       store.note()
-      const idle = store.idleArrivals()
-      const tooMany = idle.slice(0, Math.max(0, idle.length - IDLE_ARRIVALS_MAX))
-      for (const sequence of tooMany) await store.forgetArrival(sequence)
+      await this.#forgetArrivals()
       const packs = store.packs()
       const next = packs.find((pack) => pack > this.#lastPack) ?? packs[0]
       if (next === undefined) return
@@ -32,6 +32,17 @@ export class Tender {
       await store.compact([next])
     } catch (thrown) {
       this.#log.error('the store could not be tidied', { error: asError(thrown) })
+    }
+  }
+
+  /** What is too old, and the oldest of what is too many. */
+  async #forgetArrivals(): Promise<void> {
+    const idle = this.#store.idleArrivals()
+    const tooManyCount = idle.length - IDLE_ARRIVALS_MAX
+    const nowMs = this.#clock.wallMs()
+    for (const [index, { sequence, triedAtMs }] of idle.entries()) {
+      const isOld = triedAtMs >= CLOCK_SET_MS && nowMs - triedAtMs > IDLE_ARRIVAL_MS_MAX
+      if (index < tooManyCount || isOld) await this.#store.forgetArrival(sequence)
     }
   }
 }

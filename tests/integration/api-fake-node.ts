@@ -148,10 +148,10 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
     const { name, kind, shape, sizeBytes } = held.item
     if (shape === 'folder') {
       const entries = async function* () {}
-      return { what: 'folder', cid, name, entries, has: async () => false }
+      return { what: 'folder', cid, roots: [cid], name, entries, has: async () => false }
     }
     const bytes = (span: { start: number; end: number }) => this.openBytes({ cid }, span)
-    return { what: 'file', cid, name, sizeBytes, mediaType: kind, bytes }
+    return { what: 'file', cid, roots: [cid], name, sizeBytes, mediaType: kind, bytes }
   }
 
   publicItems() {

@@ -12,6 +12,7 @@ import {
   silentMetrics,
   VirtualClock,
 } from '../../src/base/base.ts'
+import { encodeNotes } from '../../src/content/carrying/notes.ts'
 import { type Content, machineDisk, Refusals, WithdrawalWatch } from '../../src/content/content.ts'
 import {
   encodeHaveReply,
@@ -20,12 +21,15 @@ import {
 } from '../../src/content/fetching/have.ts'
 import { signPublication, signWithdrawal } from '../../src/content/refusals/records.ts'
 import { encodeWithdrawnReply } from '../../src/content/refusals/withdrawn.ts'
+import { cidOf, RAW } from '../../src/content/unixfs/unixfs.ts'
 import { createIdentity, type NodeIdentity } from '../../src/identity/identity.ts'
+import { carOf, contentsOf, exportFrom, fates, importInto } from './carry-support.ts'
 import {
   bytesOf,
   Cleanup,
   FakeCity,
   inPieces,
+  MEBIBYTE,
   never,
   openNodeDatabase,
   peerIdOf,
@@ -258,7 +262,8 @@ describe('a withdrawal', () => {
     expect(third.watch.health()).toEqual([])
     // The true one from the same mouth is believed.
     lies.push(encodeWithdrawnReply([sign(publisher.key)]))
-    await watchFor(third, 7 * HOUR_MS)
+    // It is written down before it counts, which takes a disk as long as it takes.
+    while (third.content.get(cid)?.visibility === 'public') await watchFor(third, HOUR_MS)
     expect(third.content.get(cid)?.visibility).toBe('private')
   })
 
@@ -330,5 +335,109 @@ describe('the questions', () => {
     await watchFor(keeper, 4 * 60_000)
     const later = asked().slice(before)
     expect(later.map(({ to }) => to)).toContain(peerIdOf('newcomer'))
+  })
+})
+
+describe('a CAR that somebody brings', () => {
+  const noted = { name: 'song', title: '', kind: '', language: '', description: '', licence: '' }
+
+  /** A CAR of one small file, and what is said of it. */
+  function carWith(content: Uint8Array, publication: (cid: CID) => Uint8Array): Buffer {
+    const cid = cidOf(RAW, createHash('sha256').update(content).digest())
+    const notes = encodeNotes([{ ...noted, cid, publication: publication(cid) }])
+    const roots = [cid, ...notes.map((note) => note.cid)]
+    return carOf({ roots, blocks: [{ cid, bytes: content }, ...notes] })
+  }
+
+  it('brings a publication as a peer does, and asks whether it was withdrawn', async () => {
+    const publisher = await startPerson('publisher')
+    const third = await startPerson('third')
+    const cid = await publish(publisher)
+    const car = await exportFrom(publisher.content, cid)
+    expect(fates(await importInto(third.content, car))).toEqual([`item ${cid}`])
+    // Of what stays private nobody is asked, and nobody is told of it.
+    expect(askedBy(third)).toEqual([])
+    expect(third.refusals.publicationOf(cid)).toMatchObject({ isShared: false })
+    await importInto(third.content, car, { visibility: 'public' })
+    expect(askedBy(third)).toEqual([String(cid)])
+    expect(third.content.get(cid)?.publication).toEqual(publicationOf(publisher.content, cid))
+    expect(third.refusals.publicationOf(cid)).toMatchObject({
+      publisher: publisher.key.peerId,
+      isShared: true,
+    })
+    // From now on it is as if it had come from a peer.
+    await publisher.refusals.withdraw(cid, '')
+    while (third.content.get(cid)?.visibility === 'public') await watchFor(third, HOUR_MS)
+    expect(await statusOf(third, cid)).toBe(410)
+  })
+
+  it('brings the item alone when its publication is forged or of another', async () => {
+    const third = await startPerson('third')
+    const mallory = keyOf('mallory')
+    const other = cidOf(RAW, new Uint8Array(32))
+    const sign = (root: CID, name = CITY): Buffer =>
+      Buffer.from(signPublication({ root, sequence: 1, title: 'x' }, name, mallory).bytes)
+    const bend = (signed: Buffer): Buffer => {
+      signed[signed.length - 1] = (signed.at(-1) ?? 0) ^ 1
+      return signed
+    }
+    const lies: ((cid: CID) => Uint8Array)[] = [
+      (cid) => bend(sign(cid)),
+      () => sign(other),
+      (cid) => sign(cid, parseCityId('away')),
+      () => Buffer.alloc(513),
+      () => Buffer.of(1),
+    ]
+    for (const [index, lie] of lies.entries()) {
+      const car = carWith(bytesOf(200 + index, 500), lie)
+      const { roots } = await importInto(third.content, car, { visibility: 'public' })
+      expect(roots, `lie ${index}`).toMatchObject([{ kind: 'item', item: { isWhole: true } }])
+      const [item] = third.content.list().slice(-1)
+      expect(item?.publication, `lie ${index}`).toBeUndefined()
+      expect(item && third.refusals.publicationOf(item.cid)).toBeUndefined()
+    }
+  })
+
+  it('does not take an item from the key that it is bound to', async () => {
+    const publisher = await startPerson('publisher')
+    const third = await startPerson('third')
+    const cid = await publish(publisher)
+    await third.content.fetch(cid, publicly)
+    const mallory = keyOf('mallory')
+    const car = carWith(bytes, (root) => {
+      expect(root.equals(cid)).toBe(true)
+      return signPublication({ root, sequence: 9, title: 'mine' }, CITY, mallory).bytes
+    })
+    await importInto(third.content, car, { visibility: 'public' })
+    expect(third.refusals.publicationOf(cid)?.publisher).toBe(publisher.key.peerId)
+    expect(third.content.get(cid)?.publication).toEqual(publicationOf(publisher.content, cid))
+  })
+
+  it('does not bring back what was withdrawn', async () => {
+    const publisher = await startPerson('publisher')
+    const cid = await publish(publisher)
+    const stays = await publish(publisher, bytesOf(92, 3_000))
+    const car = await exportFrom(publisher.content, cid, stays)
+    await publisher.refusals.withdraw(cid, '')
+    const third = await startPerson('third')
+    const report = await importInto(third.content, car, { visibility: 'public' })
+    expect(fates(report)).toEqual([`refused ${cid}`, `item ${stays}`])
+    expect(third.content.list().map((item) => String(item.cid))).toEqual([String(stays)])
+    expect(await statusOf(third, cid)).toBe(410)
+    // It is known from now on, also when nobody can be asked.
+    await publisher.stop()
+    expect(fates(await importInto(third.content, car))).toEqual([`refused ${cid}`, `item ${stays}`])
+  })
+
+  it('of which something is missing leaves no word of its publication', async () => {
+    const publisher = await startPerson('publisher')
+    const third = await startPerson('third')
+    const cid = await publish(publisher, bytesOf(93, 3 * MEBIBYTE))
+    const { roots, blocks } = await contentsOf(await exportFrom(publisher.content, cid))
+    const leaf = blocks.findIndex((block) => block.cid.code === RAW)
+    const car = carOf({ roots, blocks: blocks.toSpliced(leaf, 1) })
+    const report = await importInto(third.content, car, { visibility: 'public' })
+    expect(fates(report)).toEqual([`incomplete ${cid}: 1`])
+    expect(third.refusals.publicationOf(cid)).toBeUndefined()
   })
 })

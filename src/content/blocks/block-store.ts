@@ -305,6 +305,7 @@ export class BlockStore {
   begin(cid: CID | undefined, origin: 'added' | 'fetched'): Intake {
     const known = cid === undefined ? undefined : this.items.get(cid)
     const wallMs = Math.round(this.#deps.clock.wallMs())
+    if (known !== undefined) this.items.tried(known.sequence, wallMs)
     return this.#openIntake(known?.sequence ?? this.items.begin(cid, origin, wallMs))
   }
 
@@ -357,13 +358,13 @@ export class BlockStore {
     await this.forgetArrival(intake.item)
   }
 
-  /** What began to arrive and is nobody's work now, oldest first. */
-  idleArrivals(): number[] {
+  /**
+   * What began to arrive and is nobody's work now, oldest first, with the wall-clock ms of the latest
+   * try.
+   */
+  idleArrivals(): { sequence: number; triedAtMs: number }[] {
     const busy = this.#intakes.items()
-    return this.items
-      .arriving()
-      .map(({ sequence }) => sequence)
-      .filter((sequence) => !busy.has(sequence))
+    return this.items.arriving().filter(({ sequence }) => !busy.has(sequence))
   }
 
   /** Whether blocks of an item are on their way. */

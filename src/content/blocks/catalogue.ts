@@ -81,12 +81,13 @@ export class Catalogue {
     return { ...page, items: page.items.map(itemFrom) }
   }
 
-  arriving(): { sequence: number; cid: CID | undefined }[] {
+  arriving(): { sequence: number; cid: CID | undefined; triedAtMs: number }[] {
     return this.#database
       .prepare<ItemRow>("SELECT * FROM content_items WHERE state = 'arriving'")
       .all()
-      .map(({ sequence, root_cid: root }) => ({
+      .map(({ sequence, root_cid: root, added_at_ms: triedAtMs }) => ({
         sequence,
+        triedAtMs,
         cid: root.startsWith(NAMELESS) ? undefined : CID.parse(root),
       }))
   }
@@ -117,6 +118,15 @@ export class Catalogue {
   /** Also of an item that has no CID yet; undefined: there is none of that number. */
   stateOf(sequence: number): ItemState | undefined {
     return this.#bySequence.get(sequence)?.state
+  }
+
+  /** Somebody tries again to bring an item that is still arriving. */
+  tried(sequence: number, triedAtMs: number): void {
+    this.#database
+      .prepare<never, [number, number]>(
+        "UPDATE content_items SET added_at_ms = ? WHERE sequence = ? AND state = 'arriving'",
+      )
+      .run(triedAtMs, sequence)
   }
 
   /** A row for an item that begins to arrive. */

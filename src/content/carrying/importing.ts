@@ -11,10 +11,17 @@ import * as Digest from 'multiformats/hashes/digest'
 import { CodedError, errorCode, type Logger } from '../../base/base.ts'
 import type { BlockStore, Intake } from '../blocks/blocks.ts'
 import type { Visibility } from '../item.ts'
-import type { RefusalDesk } from '../refusing.ts'
+import { noteShared, type RefusalDesk } from '../refusing.ts'
 import { blockNameOf, isSupported, SHA2_256, walkDag } from '../unixfs/unixfs.ts'
 import { type CarBlock, CarStream } from './car-stream.ts'
-import { type Landing, landRoot, VisitBudget } from './landing.ts'
+import {
+  type Landing,
+  type LandingDeps,
+  landRoot,
+  lookAtRoot,
+  VisitBudget,
+  type WholeRoot,
+} from './landing.ts'
 import { NOTES_BYTES_MAX, NOTES_TOTAL_BYTES_MAX } from './limits.ts'
 import { DAG_CBOR, decodeNotes, type Note } from './notes.ts'
 import { Unpacker } from './unpacking.ts'
@@ -166,20 +173,65 @@ class CarImport {
   }
 
   async #land(): Promise<Landing[]> {
-    const { store, refusals } = this.#deps
-    const landings: Landing[] = []
+    const deps = { store: this.#deps.store, budget: this.#budget, ...this.#options }
+    const looked: (Landing | WholeRoot)[] = []
     for (const root of this.#roots) {
       if (this.#noteCids.has(root.toString())) continue
-      if (!refusals.isEmpty && refusals.check({ cid: root }) !== undefined) {
-        landings.push({ kind: 'refused', cid: root })
-        continue
-      }
-      const note = this.#notes.get(root.toV1().toString())
-      landings.push(await landRoot({ store, budget: this.#budget, ...this.#options }, root, note))
+      const isRefused = this.#isRefused(root)
+      looked.push(isRefused ? { kind: 'refused', cid: root } : await lookAtRoot(deps, root))
+    }
+    const admitted = await this.#admit(looked.filter((one) => one.kind === 'whole'))
+    const landings: Landing[] = []
+    for (const one of looked) {
+      if (one.kind === 'whole') landings.push(await this.#landOne(deps, one, admitted))
+      else landings.push(one)
     }
     return landings
   }
+
+  async #landOne(deps: LandingDeps, root: WholeRoot, admitted: Admitted): Promise<Landing> {
+    const { cid } = root
+    const { refusals, store } = this.#deps
+    const publication = admitted.get(cid.toString())
+    let landing: Landing = { kind: 'refused', cid }
+    try {
+      // Peers may have said just now that it was withdrawn.
+      if (this.#isRefused(cid)) return landing
+      const note = this.#notes.get(cid.toString())
+      landing = await landRoot(deps, root, note && { ...note, publication })
+      if (landing.kind === 'item') await noteShared(refusals, landing.item)
+      return landing
+    } finally {
+      const isHere = landing.kind === 'item' || store.items.get(cid) !== undefined
+      // What was withdrawn stays known; of all else there is nothing to know.
+      if (publication !== undefined && !isHere) await refusals.itemRemoved(cid)
+    }
+  }
+
+  /**
+   * The publications in the notes are claims like all else in them, until their signature was read:
+   * a forged one, one of another item, and one by another key than the item's count for nothing.
+   */
+  async #admit(roots: readonly WholeRoot[]): Promise<Admitted> {
+    const { refusals } = this.#deps
+    const { visibility, signal } = this.#options
+    const signed = roots.flatMap(({ cid }) => {
+      const bytes = this.#notes.get(cid.toString())?.publication
+      return (bytes === undefined ? undefined : refusals.readPublication(bytes, cid)) ?? []
+    })
+    const areBound = await refusals.admitAll(signed, { isShared: visibility === 'public', signal })
+    const bound = signed.filter((_one, index) => areBound[index])
+    return new Map(bound.map(({ record, bytes }) => [record.root.toString(), bytes]))
+  }
+
+  #isRefused(cid: CID): boolean {
+    const { refusals } = this.#deps
+    return !refusals.isEmpty && refusals.check({ cid }) !== undefined
+  }
 }
+
+/** What a publisher signed, verified, by the text of the item's CID. */
+type Admitted = ReadonlyMap<string, Uint8Array>
 
 /** Under what the blocks of a CAR are kept until its items are whole: a name that no item can have. */
 function carrierOf(roots: readonly CID[]): CID {

@@ -78,22 +78,50 @@ export interface LandingDeps {
   signal: AbortSignal
 }
 
-/** @throws CodedError `STORE_…`, or the signal's reason */
-export async function landRoot(
-  deps: LandingDeps,
-  root: CID,
-  note: Note | undefined,
-): Promise<Landing> {
-  try {
+/** A root of which everything is here. */
+export interface WholeRoot {
+  kind: 'whole'
+  /** CIDv1. */
+  cid: CID
+  shape: Shape
+}
+
+/** Looks whether a root can become an item. @throws CodedError `STORE_…`, or the signal's reason */
+export function lookAtRoot(deps: LandingDeps, root: CID): Promise<Landing | WholeRoot> {
+  return judged(deps, root, async () => {
     const cid = canonicalCid(root)
     const { missingCount, shape } = await lookBelow(deps, cid)
     if (missingCount > 0 || shape === undefined) {
       // What lies below a missing node nobody knows.
       return { kind: 'incomplete', cid, missingCount, isMore: missingCount >= MISSING_COUNTED_MAX }
     }
-    return { kind: 'item', item: await keep(deps, { cid, shape }, note) }
+    return { kind: 'whole', cid, shape }
+  })
+}
+
+/**
+ * Makes it one. @param note its publication has been verified.
+ * @throws CodedError `STORE_…`, or the signal's reason
+ */
+export function landRoot(
+  deps: LandingDeps,
+  root: WholeRoot,
+  note: Note | undefined,
+): Promise<Landing> {
+  return judged<Landing>(deps, root.cid, async () => {
+    return { kind: 'item', item: await keep(deps, root, note) }
+  })
+}
+
+async function judged<Judged>(
+  { signal }: LandingDeps,
+  root: CID,
+  work: () => Promise<Judged>,
+): Promise<Judged | Landing> {
+  try {
+    return await work()
   } catch (thrown) {
-    deps.signal.throwIfAborted()
+    signal.throwIfAborted()
     if (!(thrown instanceof CodedError) || !ROOTS_FAULT.has(thrown.code)) throw thrown
     return { kind: 'unsupported', cid: root, reason: thrown.message }
   }
@@ -132,7 +160,7 @@ function shapeOf(kind: Exclude<DagNode['kind'], 'file'>): Shape {
 
 async function keep(
   { store, budget, visibility, signal }: LandingDeps,
-  { cid, shape }: { cid: CID; shape: Shape },
+  { cid, shape }: WholeRoot,
   note: Note | undefined,
 ): Promise<StoredItem> {
   const intake = store.begin(cid, 'added')

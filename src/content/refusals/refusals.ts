@@ -35,6 +35,7 @@ import { Journal, type JournalTables } from './journal.ts'
 import type { TableEntry } from './journal-entries.ts'
 import {
   LISTS_LOOK_GAP_MS,
+  WITHDRAWN_CIDS_MAX,
   WITHDRAWN_REPLY_BYTES_MAX,
   WITHDRAWN_REQUEST_BYTES_MAX,
 } from './limits.ts'
@@ -269,11 +270,27 @@ export class Refusals implements Service {
     signed: Signed<Publication>,
     { isShared, signal }: { isShared: boolean; signal: AbortSignal },
   ): Promise<boolean> {
-    const isNoted = await this.notePublication(signed, { isShared })
-    if (!isNoted || !isShared) return isNoted
-    const asked = { cids: [signed.record.root], city: this.#options.city, signal }
-    await this.learnWithdrawals(await askAround(this.#deps, asked))
+    const [isNoted = false] = await this.admitAll([signed], { isShared, signal })
     return isNoted
+  }
+
+  /** As {@link admit}, for items that come together: peers are asked about 64 at a time. */
+  async admitAll(
+    publications: readonly Signed<Publication>[],
+    { isShared, signal }: { isShared: boolean; signal: AbortSignal },
+  ): Promise<boolean[]> {
+    const areNoted: boolean[] = []
+    for (const signed of publications) {
+      signal.throwIfAborted()
+      areNoted.push(await this.notePublication(signed, { isShared }))
+    }
+    const noted = publications.filter((_signed, index) => areNoted[index]).map(rootOf)
+    for (let at = 0; isShared && at < noted.length; at += WITHDRAWN_CIDS_MAX) {
+      const cids = noted.slice(at, at + WITHDRAWN_CIDS_MAX)
+      const asked = { cids, city: this.#options.city, signal }
+      await this.learnWithdrawals(await askAround(this.#deps, asked))
+    }
+    return areNoted
   }
 
   /** Asks a peer which of at most 64 items were withdrawn. @returns what that changed here */
@@ -452,4 +469,8 @@ function notPublished(): CodedError {
   return new CodedError('REFUSALS_NOT_PUBLISHED', 'That item was not published from here.', {
     advice: 'Only what was published under this node’s key can be withdrawn by it.',
   })
+}
+
+function rootOf({ record }: Signed<Publication>): CID {
+  return record.root
 }
