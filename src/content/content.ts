@@ -291,15 +291,18 @@ export class Content implements Service {
 
   /**
    * What was removed, or undefined when it was not here.
-   * @param options.erases its bytes are not to stay on the disk among those of others.
+   * @param options.erases nothing of it is to stay on the disk, but its CID.
    */
-  async remove(cid: CID, options?: { erases: boolean }): Promise<Item | undefined> {
+  async remove(cid: CID, options = { erases: false }): Promise<Item | undefined> {
     const item = this.#find(cid)
-    if (item === undefined) return undefined
-    const removed = await this.#run(this.#store.remove(item.cid, options))
-    await this.#refusals.itemRemoved(item.cid)
+    // To be erased is also what is left of it, and what never arrived whole.
+    if (!isSupported(cid) || (item === undefined && !options.erases)) return undefined
+    const root = cid.toV1()
+    await this.#run(this.#store.remove(root, options))
+    await this.#refusals.itemRemoved(root, options)
+    if (options.erases) this.#store.makeSafe()
     this.#isFull = false
-    return removed
+    return item
   }
 
   /** Says something new about an item. @throws CodedError `CONTENT_NOT_HERE`, `CONTENT_BAD_TEXT` */

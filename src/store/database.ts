@@ -145,6 +145,8 @@ function connect(path: string, lock: FolderLock | undefined): Sqlite {
     // files before it stands here (docs/adr/0006, 0017); a checkpoint makes safe what is here alone.
     connection.pragma('synchronous = NORMAL')
     connection.pragma('foreign_keys = ON')
+    // What was deleted is overwritten: a name that its owner had forgotten is not to be read here.
+    connection.pragma('secure_delete = ON')
     connection.pragma(`cache_size = -${DATABASE_CACHE_KIB}`)
     connection.pragma(`journal_size_limit = ${WAL_BYTES_KEPT_MAX}`)
     // Takes the lock now, and reads the schema, which shows the plainest kinds of damage.

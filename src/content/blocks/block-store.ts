@@ -32,7 +32,7 @@ import {
   recordOfArrival,
 } from './item-records.ts'
 import { OrderlyEnd } from './orderly-end.ts'
-import { Packs } from './packs.ts'
+import { beginPacks, Packs } from './packs.ts'
 import { type RecoveryReport, recover } from './recovery.ts'
 import { Space } from './space.ts'
 import { type IndexDatabase, keepingStatements } from './statements.ts'
@@ -75,6 +75,8 @@ export class BlockStore {
   /** One change of files and rows at a time: a removal must not meet an arrival halfway. */
   readonly #changes = new Semaphore({ size: 1, waitingMax: Number.MAX_SAFE_INTEGER })
   #revision = 0
+  /** Packs that hold what is to be erased, and could not be compacted yet. */
+  readonly #unerased = new Set<number>()
   #saying: Promise<void> | undefined
   /** The last block that was checked for bit rot. */
   #lastScrubbed = 0
@@ -138,20 +140,8 @@ export class BlockStore {
     this.#revision = report.revision
     this.#lastScrubbed = this.#index.scrubbed()
     await this.#saying
-    await this.#beginPacks()
+    await beginPacks(this.#packs, this.#deps.log)
     return report
-  }
-
-  /** Before anything else can come, so that a store without a pack is one that has lost them. */
-  async #beginPacks(): Promise<void> {
-    if (this.#packs.numbers().length > 0) return
-    try {
-      await this.#packs.ready()
-      await this.#packs.sync()
-    } catch (thrown) {
-      // Nothing can be added then, and whoever tries is told; what is here can be read.
-      this.#deps.log.warn('the store cannot be written', { error: asError(thrown) })
-    }
   }
 
   async close(): Promise<void> {
@@ -390,9 +380,13 @@ export class BlockStore {
 
   /** One pack after the other, so that nobody waits for more than one. Never rejects. */
   async compact(packs: readonly number[], { erases = false } = {}): Promise<void> {
+    if (erases) for (const pack of packs) this.#unerased.add(pack)
     for (const pack of packs) {
       try {
-        await this.change(() => this.#collector.compact(pack, { erases }))
+        const options = { erases: this.#unerased.has(pack) }
+        if (await this.change(() => this.#collector.compact(pack, options))) {
+          this.#unerased.delete(pack)
+        }
       } catch (thrown) {
         // What was let go is gone; only the room that it took is not free yet.
         this.#deps.log.warn('a pack was not compacted', { pack, error: asError(thrown) })
@@ -413,8 +407,9 @@ export class BlockStore {
 
   /**
    * Removes an item for good. What other items need of it stays.
-   * @param options.erases also from packs that are mostly of use: its bytes are not to stay on the
-   *   disk. Those in a pack to which somebody else is writing stay until that is compacted.
+   * @param options.erases also from packs that are mostly of use, and what was said of it: nothing of
+   *   it is to stay on the disk, but its CID. Of a pack to which somebody else is writing that is done
+   *   later, by whoever compacts.
    */
   async remove(cid: CID, { erases = false } = {}): Promise<StoredItem | undefined> {
     const [item, touched] = await this.change(async () => {
@@ -424,8 +419,14 @@ export class BlockStore {
       await this.#note(record, () => this.items.remove(known.sequence))
       return [known, await this.#collector.letGo(known.sequence)] as const
     })
-    await this.compact(touched, { erases })
+    const naming = erases ? await this.#collector.packsNaming(cid) : []
+    await this.compact([...new Set([...touched, ...naming])], { erases })
     return item
+  }
+
+  /** What was deleted from the tables is gone from the disk as well. */
+  makeSafe(): void {
+    this.#index.makeSafe()
   }
 
   async change<T>(work: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@
  * empty. Whatever is removed is forgotten by the index first and in the same breath as the decision,
  * so that no arrival can come to rely on it meanwhile.
  */
+import type { CID } from 'multiformats/cid'
 import { CodedError, copyOf } from '../../base/base.ts'
 import { breathe } from '../waiting.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
@@ -106,21 +107,23 @@ export class Collector {
   /**
    * Copies what is of use out of a pack that is mostly not, and removes it.
    * @param options.erases also when most of it is of use.
+   * @returns whether the pack is gone.
    */
-  async compact(pack: number, { erases }: { erases: boolean }): Promise<void> {
+  async compact(pack: number, { erases }: { erases: boolean }): Promise<boolean> {
     const { index, packs } = this.#deps
     // None: then there are only records in it, or what a power cut kept from being removed.
     const volume = index.volumeNamed('pack', String(pack))
-    if (this.#deps.isUnindexed(pack)) return
+    if (this.#deps.isUnindexed(pack)) return false
     if (erases && pack === packs.currentPack) await packs.leave(pack)
     const sizeBytes = packs.sizeOf(pack)
-    if (sizeBytes === undefined || pack === packs.currentPack) return
+    if (sizeBytes === undefined) return true
+    if (pack === packs.currentPack) return false
     this.#deps.flushShares()
-    if (!erases && !(await this.#isWorthIt(pack, volume, sizeBytes))) return
-    if (!(await this.#copyOut(pack, volume))) return
+    if (!erases && !(await this.#isWorthIt(pack, volume, sizeBytes))) return false
+    if (!(await this.#copyOut(pack, volume))) return false
     this.#deps.flushShares()
     // Something came to be of use while the rest was copied: another time.
-    if (volume !== undefined && index.usefulBytes(volume.volume) > 0) return
+    if (volume !== undefined && index.usefulBytes(volume.volume) > 0) return false
     if (volume !== undefined) {
       index.removeVolume(volume)
       this.#deps.volumes.forget(volume.volume)
@@ -129,6 +132,37 @@ export class Collector {
     // appended meanwhile has told it to read the packs only behind what was copied.
     index.makeSafe()
     await packs.remove(pack)
+    return true
+  }
+
+  /**
+   * Packs with records that say more of an item than that it is gone: its name and its texts, or
+   * where files of its owner's lie that no item has any more. No index has them, so all packs are
+   * read.
+   */
+  async packsNaming(root: CID): Promise<number[]> {
+    const { packs } = this.#deps
+    const naming: number[] = []
+    for (const pack of packs.numbers()) {
+      let names = false
+      const visit = ({ codec, bytes }: FoundSection): void => {
+        if (codec !== DAG_CBOR || names) return
+        const record = decodeRecord(bytes)
+        if (record?.record === 'item') names = record.root.equals(root)
+        if (record?.record === 'reference') names = !this.#isCurrent(record, false)
+      }
+      // Of one that was removed meanwhile there is nothing to erase.
+      const file = await packs.openPack(pack).catch(() => undefined)
+      if (file === undefined) continue
+      try {
+        const from = packs.firstSection(pack)
+        await scanSections(file, { from, skipsRotten: true, visit, breathe })
+      } finally {
+        await file.close()
+      }
+      if (names) naming.push(pack)
+    }
+    return naming
   }
 
   /** The index knows what the blocks are worth; of records only reading the pack tells. */

@@ -7,7 +7,7 @@
 import { dirname, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { asError, invariant } from '../../base/base.ts'
+import { asError, invariant, type Logger } from '../../base/base.ts'
 import { encodeCarHeader } from '../car-format.ts'
 import { diskError } from '../errors.ts'
 import { UNWRITTEN_BYTES_MAX } from '../limits.ts'
@@ -31,6 +31,18 @@ interface Writer {
   syncedBytes: number
   /** Its name survives a power cut. */
   isNamed: boolean
+}
+
+/** Before anything else can come, so that a store without a pack is one that has lost them. */
+export async function beginPacks(packs: Packs, log: Logger): Promise<void> {
+  if (packs.numbers().length > 0) return
+  try {
+    await packs.ready()
+    await packs.sync()
+  } catch (thrown) {
+    // Nothing can be added then, and whoever tries is told; what is here can be read.
+    log.warn('the store cannot be written', { error: asError(thrown) })
+  }
 }
 
 export class Packs {

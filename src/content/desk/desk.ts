@@ -242,7 +242,7 @@ export class OwnerDesk {
     return this.#owned(await this.#deps.content.update(cid, changes))
   }
 
-  /** @param options.erases its bytes are not to stay on the disk among those of others. */
+  /** @param options.erases nothing of it is to stay on the disk, but its CID. */
   async remove(cid: CID, options?: { erases: boolean }): Promise<OwnedItem | undefined> {
     // Who published it is known only while it is here.
     const owned = this.get(cid)

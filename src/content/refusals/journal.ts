@@ -112,6 +112,16 @@ export class Journal {
     }
   }
 
+  /** Writes it anew, so that nothing stands in it that does not hold any more. @throws `STORE_…` */
+  async renew(): Promise<void> {
+    const release = await this.#turns.acquire()
+    try {
+      await this.#rewrite()
+    } finally {
+      release?.()
+    }
+  }
+
   /** Names no files: anybody on the LAN may read this. */
   health(): readonly HealthCondition[] {
     const conditions: HealthCondition[] = []

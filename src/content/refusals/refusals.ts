@@ -341,12 +341,16 @@ export class Refusals implements Service {
     return (await this.learnWithdrawals([signed])).length > 0
   }
 
-  /** The item was removed here. */
-  itemRemoved(root: CID): Promise<void> {
-    return this.#change(() => ({
+  /**
+   * The item was removed here.
+   * @param options.erases its title is not to stay in the journal; it does where it was withdrawn.
+   */
+  async itemRemoved(root: CID, { erases = false } = {}): Promise<void> {
+    await this.#change(() => ({
       result: undefined,
       entries: this.#publications.planLeave(root),
     }))
+    if (erases) await this.#journal.renew()
   }
 
   /** Publishes an item under this node's key. @throws CodedError `REFUSALS_…`, `STORE_…` */
