@@ -16,7 +16,17 @@ import { createLibp2p } from 'libp2p'
 import type { CityId } from '../base/base.ts'
 import { cityProtocol, mdnsServiceTag } from './city.ts'
 import type { NetworkConfig } from './config.ts'
-import { DIAL_ADDRESSES_MAX, DIAL_MS_MAX, SOCKETS_MAX } from './limits.ts'
+import { boundedDatastore, type DhtBounds } from './dht-datastore.ts'
+import {
+  DHT_CLEANUP_GAP_MS,
+  DHT_PROVIDER_MS_MAX,
+  DHT_PROVIDERS_MAX,
+  DHT_PROVIDERS_PER_PEER_MAX,
+  DHT_RECORDS_MAX,
+  DIAL_ADDRESSES_MAX,
+  DIAL_MS_MAX,
+  SOCKETS_MAX,
+} from './limits.ts'
 import { linkTransport } from './link-transport.ts'
 
 export interface HostOptions {
@@ -25,6 +35,8 @@ export interface HostOptions {
   config: NetworkConfig
   version: string
   gater: ConnectionGater
+  /** How much the DHT keeps for others; the usual unless given. */
+  dhtBounds?: DhtBounds
 }
 
 export type Host = Libp2p<{ ping: Ping; dht: KadDHT; pubsub: GossipSub }>
@@ -103,17 +115,21 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
 }
 
-function services({ city, config }: HostOptions) {
+function services({ city, config, dhtBounds = DHT_BOUNDS }: HostOptions) {
   const { relay } = config
   return {
     identify: identify({ maxMessageSize: IDENTIFY_BYTES_MAX }),
     ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 8 }),
-    dht: kadDHT({
-      protocol: cityProtocol(city, 'kad/1.0.0'),
-      clientMode: false,
-      // Its default drops private addresses; a city has hardly any other.
-      peerInfoMapper: passthroughMapper,
-    }),
+    dht: boundedDht(
+      kadDHT({
+        protocol: cityProtocol(city, 'kad/1.0.0'),
+        clientMode: false,
+        // Its default drops private addresses; a city has hardly any other.
+        peerInfoMapper: passthroughMapper,
+        reprovide: { validity: DHT_PROVIDER_MS_MAX, interval: DHT_CLEANUP_GAP_MS },
+      }),
+      dhtBounds,
+    ),
     pubsub: gossipsub({
       heartbeatInterval: GOSSIP_HEARTBEAT_MS,
       globalSignaturePolicy: 'StrictSign',
@@ -130,6 +146,27 @@ function services({ city, config }: HostOptions) {
           }),
         }
       : {}),
+  }
+}
+
+const DHT_BOUNDS: DhtBounds = {
+  providersMax: DHT_PROVIDERS_MAX,
+  providersPerPeerMax: DHT_PROVIDERS_PER_PEER_MAX,
+  recordsMax: DHT_RECORDS_MAX,
+}
+
+type CreateDht = ReturnType<typeof kadDHT>
+
+/** kad-dht has no bound of its own on what it keeps: the store that it keeps it in has. */
+function boundedDht(create: CreateDht, bounds: DhtBounds): CreateDht {
+  return (components) => {
+    const own = components.peerId.toString()
+    const datastore = boundedDatastore(components.datastore, { own, bounds })
+    // They are looked up by name when they are used, and cannot be copied.
+    const bounded: typeof components = Object.create(components, {
+      datastore: { value: datastore },
+    })
+    return create(bounded)
   }
 }
 

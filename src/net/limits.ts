@@ -60,5 +60,15 @@ export const STRANGERS_MAX = 512
 /** Gaps between dials to bootstrap nodes that are not connected double from the first to the last. */
 export const BOOTSTRAP_GAP_MS_MIN = 1_000
 export const BOOTSTRAP_GAP_MS_MAX = 30_000
+/** Provider records of the DHT that are kept for others: some 13 MB of memory. */
+export const DHT_PROVIDERS_MAX = 32_768
+/** Of those, of one peer: sixteen that do their worst are needed to drive out all others'. */
+export const DHT_PROVIDERS_PER_PEER_MAX = DHT_PROVIDERS_MAX / 16
+/** Values of the DHT: public keys alone, which no node of a city looks for there. */
+export const DHT_RECORDS_MAX = 256
+/** How long a provider record holds, in ms, unless it is sent again: what the DHT's own rules say. */
+export const DHT_PROVIDER_MS_MAX = 48 * 3_600_000
+/** How often older ones are let go, in ms. */
+export const DHT_CLEANUP_GAP_MS = 3_600_000
 /** Beyond this many connected peers, hints from mDNS and the DHT are not followed any more. */
 export const PEERS_WANTED = 32

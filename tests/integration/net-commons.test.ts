@@ -7,7 +7,7 @@ import { sha256 } from 'multiformats/hashes/sha2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { parseCityId, parsePeerId } from '../../src/base/base.ts'
 import { cityProtocol } from '../../src/net/city.ts'
-import { createHost, type Host } from '../../src/net/libp2p-host.ts'
+import { createHost, type Host, type HostOptions } from '../../src/net/libp2p-host.ts'
 import { networkConfigSchema } from '../../src/net/net.ts'
 import { askOn, receiveMessage, sendMessage } from '../../src/net/questions.ts'
 import {
@@ -25,13 +25,14 @@ const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
 
 /** The libp2p host of a node alone: nobody greets, so nobody is hung up on. */
-async function startHost(city = 'home'): Promise<Host> {
+async function startHost(city = 'home', more: Partial<HostOptions> = {}): Promise<Host> {
   const host = await createHost({
     seed: randomBytes(32),
     city: parseCityId(city),
     version: '0.1.0',
     config: networkConfigSchema.parse({ port: 0, mdns: false, allow_loopback: true }),
     gater: {},
+    ...more,
   })
   cleanup.add(() => host.stop())
   await host.start()
@@ -109,6 +110,30 @@ describe('the DHT', () => {
     const { multiaddrs } = await first.peerRouting.findPeer(last.peerId, { signal: soon() })
     const port = /\/tcp\/(\d+)/.exec(String(last.getMultiaddrs()[0]))?.[1]
     expect(multiaddrs.map(String).join(' ')).toContain(`/tcp/${port}`)
+  })
+
+  it('keeps no more for one peer than is bounded, and the latest of it', async () => {
+    const dhtBounds = { providersMax: 100, providersPerPeerMax: 2, recordsMax: 1 }
+    const [keeper, flood] = [await startHost('home', { dhtBounds }), await startHost()]
+    await connect(flood, keeper)
+    /** Not asked of others: the one that provides knows all of it. */
+    const isKept = async (cid: CID): Promise<boolean> => {
+      for await (const event of keeper.services.dht.findProviders(cid, { signal: soon() })) {
+        return event.name === 'PEER_RESPONSE' && event.from.equals(keeper.peerId)
+      }
+      return false
+    }
+    const cids: CID[] = []
+    for (let at = 0; at < 5; at++) {
+      const cid = await anyCid()
+      cids.push(cid)
+      await provide(flood, cid)
+      // It is sent without an answer.
+      while (!(await isKept(cid))) soon().throwIfAborted()
+    }
+    const known: boolean[] = []
+    for (const cid of cids) known.push(await isKept(cid))
+    expect(known).toEqual([false, false, false, true, true])
   })
 
   it('of another city is another one', async () => {
