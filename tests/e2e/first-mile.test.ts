@@ -70,6 +70,26 @@ async function add(daemon: Daemon, path: string, ...flags: readonly string[]): P
 }
 
 describe('a file', () => {
+  test('public: a part of it travels, and nothing else', async () => {
+    const [first, second] = await pair()
+    const bytes = randomBytes(5_500_000)
+    const cid = await add(first, await fileOf(bytes), '--public')
+    const range = ['--range', '2100000-2100099', '--explain', '--data', second.dataFolder]
+    const got = await citynode('get', cid, ...range)
+    expect(got.code, got.stderr).toBe(0)
+    expect(Buffer.from(got.stdout).equals(bytes.subarray(2_100_000, 2_100_100))).toBe(true)
+    // One leaf, and the root, which is small.
+    expect(got.stderr).toMatch(/gave blocks of 1 MiB/)
+    const listed = await citynode('ls', '--json', '--data', second.dataFolder)
+    expect(JSON.parse(listed.stdout.toString())).toMatchObject({ items: [] })
+    // It is here now, also when the other is gone.
+    await first.stop()
+    const again = await citynode('get', cid, ...range)
+    expect(again.code, again.stderr).toBe(0)
+    expect(Buffer.from(again.stdout).equals(Buffer.from(got.stdout))).toBe(true)
+    expect(again.stderr).toContain('nobody was asked')
+  })
+
   test('public: added on one node, fetched and verified by the other', async () => {
     const [first, second] = await pair()
     const bytes = randomBytes(3_500_000)
