@@ -7,6 +7,7 @@ import type {
   FetchReportFacts,
   ItemChange,
   ItemTexts,
+  Seen,
   Shape,
   Skipped,
   Visibility,
@@ -49,6 +50,12 @@ export interface ApiAddOptions extends ItemTexts {
   keepsTime: boolean
   signal: AbortSignal
   onProgress?: (receivedBytes: number, totalBytes: number | undefined) => void
+}
+
+export interface ApiPathOptions extends ApiAddOptions {
+  onSkipped: (skipped: Skipped) => void
+  /** What the caller sees there: something else is refused. */
+  seen?: Seen | undefined
 }
 
 export interface ApiAdded {
@@ -130,10 +137,9 @@ export interface ApiItems {
   /** A folder as a tar archive. */
   addArchive(archive: AsyncIterable<Uint8Array>, options: ApiAddOptions): Promise<ApiAdded>
   /** What lies at an absolute path of this machine, and stays there. */
-  addReference(
-    path: string,
-    options: ApiAddOptions & { onSkipped: (skipped: Skipped) => void },
-  ): Promise<ApiAdded>
+  addReference(path: string, options: ApiPathOptions): Promise<ApiAdded>
+  /** What lies there, as a copy. */
+  addCopy(path: string, options: ApiPathOptions): Promise<ApiAdded>
   change(cid: CID, changes: ItemChange): Promise<ApiItem>
   publish(cid: CID): Promise<ApiItem>
   /** The item as it is now, if it is still here. */

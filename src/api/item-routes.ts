@@ -14,7 +14,7 @@ import { begun } from './byte-answers.ts'
 import { itemNotFound, problemOf } from './errors.ts'
 import { type HandlerInput, type HttpServer, RawAnswer, streamOf } from './http-server.ts'
 import { addedOf, itemOf, placeOf, reportOf } from './item-facts.ts'
-import type { ApiFetchReport, ApiItems } from './item-ports.ts'
+import type { ApiAdded, ApiFetchReport, ApiItems, ApiPathOptions } from './item-ports.ts'
 import { namesOf } from './item-reading.ts'
 import type { ApiDeps } from './ports.ts'
 import { progressLines } from './progress.ts'
@@ -24,7 +24,12 @@ type ItemDeps = Pick<ApiDeps, 'items' | 'clock' | 'log'>
 export function serveItems(server: HttpServer, deps: ItemDeps): void {
   const { items } = deps
   server.serve(endpoints.addItem, async (input) => add(items, input))
-  server.serve(endpoints.addReference, async (input) => referenceAnswer(deps, input))
+  server.serve(endpoints.addReference, async ({ body: { path, ...said }, signal }) =>
+    pathAnswer(deps, signal, (told) => items.addReference(path, { ...said, ...told })),
+  )
+  server.serve(endpoints.addCopy, async ({ body: { path, ...said }, signal }) =>
+    pathAnswer(deps, signal, (told) => items.addCopy(path, { ...said, ...told })),
+  )
   server.serve(endpoints.changeItem, async ({ params, body }) => ({
     item: itemOf(await items.change(parseCid(params.cid), body)),
   }))
@@ -69,19 +74,23 @@ async function add(
   return addedOf(added)
 }
 
-function referenceAnswer(
-  { items, clock, log }: ItemDeps,
-  { body: { path, ...options }, signal }: HandlerInput<typeof endpoints.addReference>,
+type ToldOfPath = Pick<ApiPathOptions, 'signal' | 'onSkipped'> &
+  Required<Pick<ApiPathOptions, 'onProgress'>>
+
+function pathAnswer(
+  { clock, log }: ItemDeps,
+  signal: AbortSignal,
+  work: (told: ToldOfPath) => Promise<ApiAdded>,
 ): RawAnswer {
   const lines = progressLines<AddLine>(clock, async (report) => {
     const onProgress = (received: number): void => report({ received, total: null })
     const onSkipped = (skipped: { path: string; reason: string }): void => report({ skipped })
     try {
-      return addedOf(await items.addReference(path, { ...options, signal, onProgress, onSkipped }))
+      return addedOf(await work({ signal, onProgress, onSkipped }))
     } catch (thrown) {
       // The status line has gone out long ago: the problem travels as the last line instead.
       const { details, isOurs } = problemOf(thrown)
-      if (isOurs) log.error('an addition by reference failed', { error: thrown })
+      if (isOurs) log.error('an addition by path failed', { error: thrown })
       return { problem: details }
     }
   })

@@ -2,10 +2,17 @@
 /** `add`: files, folders and standard input onto the node, or named to it where they lie. */
 import { basename, resolve } from 'node:path'
 import { CodedError, formatBytes } from '../base/base.ts'
-import type { AddAnswer, ItemChange, ItemTexts, Skipped, Visibility } from '../contract/contract.ts'
+import {
+  type AddAnswer,
+  ApiProblem,
+  type ItemChange,
+  type ItemTexts,
+  type Skipped,
+  type Visibility,
+} from '../contract/contract.ts'
 import type { CommandContext } from './context.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { checkApart, isFolder, openFile } from './files.ts'
+import { checkApart, isFolder, openFile, seenAt } from './files.ts'
 import { tarOfFolder } from './folder-stream.ts'
 import { SKIPPED_NAMED_MAX } from './limits.ts'
 import { countOf, describe, plain, whoMayHave } from './output.ts'
@@ -71,19 +78,21 @@ async function addOne(
 ): Promise<Addition> {
   const { io, output } = context
   const bar = new ProgressBar(io, 'Adding')
-  const skipped: Skipped[] = []
+  // By path: where the node could not read by itself, the same is left out once more.
+  const skipped = new Map<string, Skipped>()
   const onSkipped = (entry: Skipped): void => {
-    skipped.push(entry)
-    if (skipped.length > SKIPPED_NAMED_MAX) return
+    if (skipped.has(entry.path)) return
+    skipped.set(entry.path, entry)
+    if (skipped.size > SKIPPED_NAMED_MAX) return
     bar.clear()
     output.note(`Left out ${plain(entry.path)}: ${plain(entry.reason)}.`)
   }
   try {
     const answer = await send(context, path, { ...options, bar, onSkipped })
     bar.clear()
-    const unnamedCount = skipped.length - SKIPPED_NAMED_MAX
+    const unnamedCount = skipped.size - SKIPPED_NAMED_MAX
     if (unnamedCount > 0) output.note(`Left out ${unnamedCount} more like these (see --json).`)
-    return { answer, skipped }
+    return { answer, skipped: [...skipped.values()] }
   } finally {
     bar.clear()
     // A pipe that nobody reads any more must not keep the command alive.
@@ -102,12 +111,21 @@ async function send(
   const name = options.name ?? (path === STANDARD_INPUT ? '' : basename(absolute))
   const common = { ...texts, name, visibility, keepsMode, keepsTime, signal: io.signal }
   if (path === STANDARD_INPUT) return client.addItem(counted(io.stdin, bar, undefined), common)
+  const seen = await seenAt(path)
+  const onProgress = ({ received }: { received: number }): void =>
+    bar.update(received, seen?.sizeBytes === undefined ? undefined : Number(seen.sizeBytes))
+  const byPath = { ...common, onProgress, onSkipped }
   if (options.isReference) {
-    const onProgress = ({ received }: { received: number }): void => bar.update(received, undefined)
-    return client.addReference(absolute, { ...common, onProgress, onSkipped })
+    return client.addReference(absolute, { ...byPath, ...(seen === undefined ? {} : { seen }) })
   }
-  if (await isFolder(path)) {
-    await checkApart(path, dataFolder)
+  const hasFolder = await isFolder(path)
+  if (hasFolder) await checkApart(path, dataFolder)
+  // A pipe or a device is read by whoever has it open.
+  if (seen !== undefined) {
+    const answer = await unlessApart(client.addCopy(absolute, { ...byPath, seen }))
+    if (answer !== undefined) return answer
+  }
+  if (hasFolder) {
     const archive = tarOfFolder(path, {
       signal: io.signal,
       onSkipped: (skippedPath, reason) => onSkipped({ path: skippedPath, reason }),
@@ -120,6 +138,29 @@ async function send(
     mode: keepsMode ? file.mode : undefined,
     modifiedAt: keepsTime ? file.modifiedAt : undefined,
   })
+}
+
+/**
+ * Reading a file by itself costs the node half of what it costs to be sent it. But it may live in
+ * another mount namespace, run as a user who may not read the file, or be older than this command: then
+ * the bytes are sent. Whatever else is wrong is so either way.
+ */
+const APART_CODES = [
+  'FILE_NOT_SAME',
+  'FILE_NOT_FOUND',
+  'FILE_FORBIDDEN',
+  'FILE_NOT_FOLDER',
+  'NOT_FOUND',
+]
+
+/** @returns undefined when the node cannot read what lies there by itself */
+async function unlessApart(adding: Promise<AddAnswer>): Promise<AddAnswer | undefined> {
+  try {
+    return await adding
+  } catch (thrown) {
+    if (thrown instanceof ApiProblem && APART_CODES.includes(thrown.code)) return undefined
+    throw thrown
+  }
 }
 
 /** What is here already keeps what was said of it; but now the owner says something. */

@@ -16,6 +16,7 @@ import {
 import { dirname, join, relative, sep } from 'node:path'
 import { addAbortSignal, type Readable } from 'node:stream'
 import { CodedError, errorCode, formatUnixTime, unixTimeOf } from '../base/base.ts'
+import type { Seen } from '../contract/contract.ts'
 import { READ_CHUNK_BYTES } from './limits.ts'
 
 export interface OpenedFile {
@@ -38,6 +39,24 @@ export async function openFile(path: string, signal: AbortSignal): Promise<Opene
       modifiedAt: formatUnixTime(unixTimeOf(found.mtimeNs)),
       bytes: bytesOf(path, found, signal),
     }
+  } catch (cause) {
+    throw explain(path, cause)
+  }
+}
+
+/**
+ * What lies at a path, for the node to compare with what it sees there; undefined for what is neither
+ * file nor folder.
+ * @throws CodedError `FILE_NOT_FOUND`, `FILE_FORBIDDEN`: what may not be read here is not added by way
+ *   of a node that may.
+ */
+export async function seenAt(path: string): Promise<Seen | undefined> {
+  try {
+    const found = await stat(path, { bigint: true })
+    if (!found.isFile() && !found.isDirectory()) return undefined
+    await access(path, constants.R_OK)
+    const place = { device: String(found.dev), inode: String(found.ino) }
+    return found.isFile() ? { ...place, sizeBytes: String(found.size) } : place
   } catch (cause) {
     throw explain(path, cause)
   }

@@ -7,6 +7,7 @@ import { FOLDER_KIND, kindOf } from './kinds.ts'
 import { checkAllowed, checkBlockAllowed, type RefusalDesk } from './refusing.ts'
 import {
   blockNameOf,
+  type FileOrigin,
   type FileReference,
   type ImportedRoot,
   type ImportSink,
@@ -28,6 +29,8 @@ export interface AddOptions extends GivenTexts {
 export interface AddFileOptions extends AddOptions {
   /** The file stays where it is, and is read there whenever its bytes are wanted. */
   reference?: FileReference | undefined
+  /** The same bytes from anywhere on: an addition that is called off can then be gone on with. */
+  origin?: FileOrigin | undefined
   /** Kept with the file, and so part of its CID, when given. */
   mode?: number | undefined
   modifiedAt?: UnixTime | undefined
@@ -61,8 +64,9 @@ export function addFile(
   options: AddFileOptions,
 ): Promise<Added> {
   return addWith(deps, options, (sink, onProgress) => {
-    const { signal, reference, mode, modifiedAt } = options
-    return importOneFile(content, sink, { signal, reference, mode, modifiedAt, onProgress })
+    const { signal, reference, origin, mode, modifiedAt } = options
+    const file = { reference, origin, mode, modifiedAt }
+    return importOneFile(content, sink, { signal, ...file, onProgress })
   })
 }
 
@@ -127,8 +131,8 @@ function sinkOf(intake: Intake, refusals: RefusalDesk, signal: AbortSignal): Imp
       if (reference !== undefined) intake.putReference(cid, bytes.length, reference)
       else intake.put(blockNameOf(cid), bytes)
     },
-    openFile: async (reference) => {
-      const file = await intake.openFile(reference, signal)
+    openFile: async (wanted) => {
+      const file = await intake.openFile(wanted, signal)
       return {
         ...file,
         finish: (tree) => {

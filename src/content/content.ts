@@ -129,6 +129,8 @@ export interface ContentOptions {
   freeBytesMin: number
   /** In how many days everything is checked for bit rot; 0: never. */
   scrubDays?: number
+  /** Whole leaves between checkpoints of an addition; fewer for a test. */
+  addCheckpointBytes?: number
 }
 
 /** A repair changes nothing that was said about an item. */

@@ -37,6 +37,9 @@ export async function makeRoom(
     await store.forgetArrival(sequence)
     if (await store.space.fits(neededBytes)) return true
   }
+  while (await store.unfinished.removeOldest()) {
+    if (await store.space.fits(neededBytes)) return true
+  }
   for (;;) {
     const candidates = store.items.evictable(EVICTION_CANDIDATES_MAX)
     const removable = candidates.filter((item) => !store.isArriving(item))

@@ -25,6 +25,7 @@ export class Tender {
     try {
       store.note()
       await this.#forgetArrivals()
+      await store.unfinished.sweep()
       const packs = store.packs()
       const next = packs.find((pack) => pack > this.#lastPack) ?? packs[0]
       if (next === undefined) return

@@ -12,7 +12,7 @@ import type { Health, NeighbourFacts, PeerFacts, PublicStatus, Status } from './
 export { ApiProblem, type Transport, type TransportAnswer, type TransportRequest } from './call.ts'
 export type {
   AddItemOptions,
-  AddReferenceOptions,
+  AddPathOptions,
   FetchedItem,
   FetchItemOptions,
 } from './item-client.ts'

@@ -18,6 +18,7 @@ import {
   type PlaceFacts,
   type Progress,
   type PublicItem,
+  type Seen,
   type Skipped,
   type Visibility,
   type Withdrawn,
@@ -37,7 +38,8 @@ export interface AddItemOptions extends ItemTexts {
   signal?: AbortSignal
 }
 
-export interface AddReferenceOptions extends ItemTexts {
+/** Of what lies at a path on the node's machine. */
+export interface AddPathOptions extends ItemTexts {
   name: string
   visibility: Visibility
   keepsMode?: boolean
@@ -45,6 +47,8 @@ export interface AddReferenceOptions extends ItemTexts {
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
   onSkipped?: (skipped: Skipped) => void
+  /** What the caller sees at the path. */
+  seen?: Seen
 }
 
 export interface FetchItemOptions {
@@ -94,7 +98,9 @@ export interface ItemCalls {
   publicItem(cid: string, signal?: AbortSignal): Promise<PublicItem>
   addItem(bytes: AsyncIterable<Uint8Array>, options: AddItemOptions): Promise<AddAnswer>
   /** What lies at an absolute path on the node's machine, and stays there. */
-  addReference(path: string, options: AddReferenceOptions): Promise<AddAnswer>
+  addReference(path: string, options: AddPathOptions): Promise<AddAnswer>
+  /** What lies there, as a copy. Rejects with `FILE_NOT_SAME` when the node sees something else. */
+  addCopy(path: string, options: AddPathOptions & { seen: Seen }): Promise<AddAnswer>
   changeItem(cid: string, change: ItemChange, signal?: AbortSignal): Promise<ItemFacts>
   publishItem(cid: string, signal?: AbortSignal): Promise<ItemFacts>
   withdrawItem(
@@ -138,7 +144,8 @@ export function itemCalls(call: Call): ItemCalls {
       const query = queryOf(options)
       return call.json(endpoints.addItem, { query, bytes, ...contentType, signal })
     },
-    addReference: (path, options) => addReference(call, path, options),
+    addReference: (path, options) => addPath(call, endpoints.addReference, path, options),
+    addCopy: (path, options) => addPath(call, endpoints.addCopy, path, options),
     changeItem: async (cid, json, signal) =>
       (await call.json(endpoints.changeItem, { cid, json, signal })).item,
     publishItem: async (cid, signal) =>
@@ -163,13 +170,14 @@ function queryOf(values: object): Record<string, string> {
   return Object.fromEntries(said.map(([name, value]) => [name, String(value)]))
 }
 
-async function addReference(
+async function addPath(
   call: Call,
+  endpoint: typeof endpoints.addReference | typeof endpoints.addCopy,
   path: string,
-  { signal, onProgress, onSkipped, ...options }: AddReferenceOptions,
+  { signal, onProgress, onSkipped, ...options }: AddPathOptions,
 ): Promise<AddAnswer> {
   const json = { path, ...options }
-  for await (const line of call.lines(endpoints.addReference, addLineSchema, { json, signal })) {
+  for await (const line of call.lines(endpoint, addLineSchema, { json, signal })) {
     if ('problem' in line) throw new ApiProblem(line.problem)
     if ('item' in line) return line
     if ('skipped' in line) onSkipped?.(line.skipped)

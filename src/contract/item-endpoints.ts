@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import {
   addAnswerSchema,
+  addCopySchema,
   addItemQuerySchema,
   addReferenceSchema,
   archiveQuerySchema,
@@ -60,6 +61,16 @@ export const itemEndpoints = {
     path: '/v1/references',
     needs: '/item/add',
     body: addReferenceSchema,
+    answer: 'progress',
+  },
+  // Not a flag of `addReference`: a node that did not know it would leave the bytes where they are.
+  addCopy: {
+    title: 'Add a file or folder of the node’s machine: the node reads it and keeps a copy',
+    reach: 'socket',
+    method: 'POST',
+    path: '/v1/copies',
+    needs: '/item/add',
+    body: addCopySchema,
     answer: 'progress',
   },
   item: {

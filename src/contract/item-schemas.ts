@@ -125,6 +125,20 @@ export const addItemQuerySchema = z.object({
     .describe('of a single file: seconds since 1970'),
 })
 
+/** A file system says what it likes here: more digits than a number holds exactly. */
+const countTextSchema = z.string().regex(/^\d{1,20}$/)
+
+/**
+ * What the caller sees at a path. The node may live where the same path leads elsewhere: in another
+ * mount namespace, or another process's `/dev/fd`.
+ */
+export const seenSchema = z.object({
+  device: countTextSchema.describe('`st_dev`, in digits'),
+  inode: countTextSchema.describe('`st_ino`, in digits'),
+  sizeBytes: countTextSchema.optional().describe('of a file, in digits'),
+})
+export type Seen = z.infer<typeof seenSchema>
+
 export const addReferenceSchema = z.object({
   path: z.string().min(1).max(FILE_PATH_LENGTH_MAX).describe('on the machine of the node, from /'),
   name: nameSchema.default(''),
@@ -132,7 +146,11 @@ export const addReferenceSchema = z.object({
   ...textsShape,
   keepsMode: z.boolean().default(false),
   keepsTime: z.boolean().default(false),
+  seen: seenSchema.optional().describe('the node refuses (FILE_NOT_SAME) unless it sees the same'),
 })
+
+/** As a reference, but its bytes are copied into the store. */
+export const addCopySchema = addReferenceSchema.required({ seen: true })
 
 /** How much an addition brought. */
 export const addedSchema = z.object({
@@ -276,7 +294,7 @@ export const fetchPartLineSchema = z.union([
 ])
 export type FetchPartLine = z.infer<typeof fetchPartLineSchema>
 
-/** One line of the answer to an addition by reference. */
+/** One line of the answer to an addition by path, as a reference or a copy. */
 export const addLineSchema = z.union([
   addAnswerSchema,
   z.object({ problem: problemSchema }),

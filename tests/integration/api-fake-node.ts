@@ -58,6 +58,8 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
   /** Called for every chunk of an add. */
   duringAdd: (receivedBytes: number) => void = () => {}
   addsAborted = 0
+  /** Paths that the node was asked to read by itself. */
+  readonly copiesAsked: string[] = []
   /** What every folder has in it, and is as an archive. */
   listed: ApiEntry[] = []
   archived: Uint8Array[] = []
@@ -198,6 +200,12 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
     options.onSkipped({ path: 'a socket', reason: 'it is a socket' })
     const item = this.put(options.name, Buffer.from(path), options.visibility)
     return { item, counts: COUNTS_OF_FILE, newBytes: 0 }
+  }
+
+  /** As the node of another mount namespace, which sees nothing of what the caller does. */
+  async addCopy(path: string): Promise<never> {
+    this.copiesAsked.push(path)
+    throw new CodedError('FILE_NOT_SAME', 'The node sees something else there.')
   }
 
   async change(cid: CID, changes: Parameters<ApiItems['change']>[1]): Promise<ApiItem> {

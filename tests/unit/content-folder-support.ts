@@ -7,6 +7,7 @@ import { sectionBytes } from '../../src/content/car-format.ts'
 import type {
   FileReference,
   FileSink,
+  FileWanted,
   ImportSink,
   SourceEntry,
   Tree,
@@ -35,10 +36,11 @@ export class MemoryBlocks implements ImportSink {
     this.#keep(cid, copy)
   }
 
-  async openFile(reference?: FileReference): Promise<FileSink> {
+  async openFile({ reference }: FileWanted): Promise<FileSink> {
     this.openedReferences.push(reference)
     const parts: Buffer[] = []
     return {
+      known: [],
       write: (piece) => {
         parts.push(Buffer.from(piece))
       },

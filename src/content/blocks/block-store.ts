@@ -34,8 +34,9 @@ import {
 import { OrderlyEnd } from './orderly-end.ts'
 import { beginPacks, Packs } from './packs.ts'
 import { type RecoveryReport, recover } from './recovery.ts'
-import { Space } from './space.ts'
+import { Space, type SpaceOptions } from './space.ts'
 import { type IndexDatabase, keepingStatements } from './statements.ts'
+import type { UnfinishedFiles } from './unfinished-files.ts'
 import { Volumes } from './volumes.ts'
 
 export interface BlockStoreDeps {
@@ -47,13 +48,11 @@ export interface BlockStoreDeps {
   makeRoom?: () => Promise<unknown>
 }
 
-export interface BlockStoreOptions {
+export interface BlockStoreOptions extends SpaceOptions {
   /** A folder of our own, whose parent exists. */
   folder: string
-  /** How many bytes the store may take; 0: no limit of our own. */
-  storeBytesMax: number
-  /** How many bytes of the disk stay free. */
-  freeBytesMin: number
+  /** Whole leaves between checkpoints of an addition; fewer for a test. */
+  addCheckpointBytes?: number
 }
 
 /** For an intake that brings a record and no blocks. */
@@ -62,6 +61,7 @@ const NO_ITEM = 0
 export class BlockStore {
   readonly items: Catalogue
   readonly space: Space
+  readonly unfinished: UnfinishedFiles
   readonly #deps: BlockStoreDeps
   readonly #index: BlockIndex
   readonly #packs: Packs
@@ -82,7 +82,7 @@ export class BlockStore {
   #lastScrubbed = 0
 
   constructor(deps: BlockStoreDeps, options: BlockStoreOptions) {
-    const { disk } = deps
+    const { disk, clock } = deps
     const database = keepingStatements(deps.database)
     const { folder } = options
     this.#deps = deps
@@ -91,7 +91,8 @@ export class BlockStore {
     const storedBytes = (): number => this.storedBytes
     this.space = new Space({ disk, storedBytes }, options)
     this.#packs = new Packs({ disk, space: this.space }, { folder: join(folder, 'packs') })
-    this.#bodies = new Bodies({ disk, space: this.space }, { folder })
+    this.#bodies = new Bodies({ disk, clock, space: this.space }, options)
+    this.unfinished = this.#bodies.unfinished
     this.#volumes = new Volumes({
       disk,
       index: this.#index,

@@ -6,6 +6,7 @@
  *   files/xy/CID.manifest    a CAR of its tree nodes: from it the place of every leaf follows
  *   files/xy/CID.have        while it is partial: which ranges of bytes are there and right
  *   incoming/N               a file that is being added; its CID is not known before its end
+ *   incoming/copy-…          one that can be gone on with: see `unfinished-files.ts`
  *
  * Nothing here is served because it lies here: a block counts when the index has it.
  */
@@ -22,6 +23,7 @@ import { BufferedFile } from './buffered-file.ts'
 import type { Disk } from './disk.ts'
 import { scanSections, sectionHead, sectionHeadBytes } from './sections.ts'
 import type { Space } from './space.ts'
+import { UnfinishedFiles, type UnfinishedFilesDeps } from './unfinished-files.ts'
 
 /** Bytes from `start` to before `end`. */
 export type ByteRange = readonly [start: number, end: number]
@@ -39,6 +41,7 @@ export interface FoundBody {
 }
 
 export class Bodies {
+  readonly unfinished: UnfinishedFiles
   readonly #disk: Disk
   readonly #space: Space
   readonly #folder: string
@@ -46,11 +49,12 @@ export class Bodies {
   readonly #files: string
   #lastIncoming = 0
 
-  constructor(deps: { disk: Disk; space: Space }, options: { folder: string }) {
+  constructor(deps: UnfinishedFilesDeps, options: { folder: string; addCheckpointBytes?: number }) {
     this.#disk = deps.disk
     this.#space = deps.space
     this.#folder = options.folder
     this.#incoming = join(options.folder, 'incoming')
+    this.unfinished = new UnfinishedFiles(deps, { ...options, folder: this.#incoming })
     this.#files = join(options.folder, 'files')
   }
 
@@ -58,14 +62,12 @@ export class Bodies {
     return join(this.#files, shardOf(cid), `${cid}${ENDINGS[part]}`)
   }
 
-  /** Makes the folders, and throws away additions that an earlier run had not finished. */
+  /** Makes the folders, and throws away what an earlier run had not finished and nobody can go on with. */
   async open(): Promise<void> {
     for (const folder of [this.#folder, this.#incoming, this.#files]) {
       await this.#disk.makeFolder(folder)
     }
-    for (const name of await this.#disk.list(this.#incoming)) {
-      await this.#disk.remove(join(this.#incoming, name))
-    }
+    await this.unfinished.open()
     await this.#disk.syncFolder(this.#folder)
     await this.#disk.syncFolder(dirname(this.#folder))
   }

@@ -9,8 +9,13 @@
 import type { CID } from 'multiformats/cid'
 import { copyOf } from '../../base/base.ts'
 import { UNWRITTEN_BYTES_MAX, WRITE_BYTES } from '../limits.ts'
-import type { FileReference } from '../unixfs/unixfs.ts'
-import { type BlockName, DAG_PB, type Tree } from '../unixfs/unixfs.ts'
+import {
+  type BlockName,
+  DAG_PB,
+  type FileReference,
+  type FileWanted,
+  type Tree,
+} from '../unixfs/unixfs.ts'
 import { breathe } from '../waiting.ts'
 import type { BlockIndex, NewBlock, Volume } from './block-index.ts'
 import { type Bodies, placesInManifest } from './bodies.ts'
@@ -22,6 +27,7 @@ import type { PackPosition, Packs } from './packs.ts'
 import { PartialBody } from './partial-body.ts'
 import { DAG_CBOR, encodeRecord, type PackRecord, referenceRecord } from './records.ts'
 import type { Space } from './space.ts'
+import type { UnfinishedFile } from './unfinished-file.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface IntakeDeps {
@@ -47,8 +53,10 @@ interface Unindexed extends NewBlock {
 
 /** Takes the bytes of one file whose CID is not known before its end. */
 export interface FileIntake {
+  /** Digests of leaves that are there from an earlier try: the bytes come from behind them on. */
+  readonly known: readonly Buffer[]
   write(piece: Uint8Array): void
-  ready(): Promise<void>
+  ready(digest: Buffer): Promise<void>
   finish(tree: Tree): Promise<void>
   abandon(): Promise<void>
 }
@@ -169,17 +177,43 @@ export class Intake {
     await packs.ready()
   }
 
-  /** A large file that is being added. */
-  async openFile(reference: FileReference | undefined, signal: AbortSignal): Promise<FileIntake> {
-    if (reference !== undefined) return this.#openReference(reference)
+  /** A large file that is being added, perhaps one that was begun before. */
+  async openFile({ reference, identity }: FileWanted, signal: AbortSignal): Promise<FileIntake> {
+    const { unfinished } = this.#deps.bodies
+    const kind = reference === undefined ? 'copy' : 'reference'
+    const begun = identity === undefined ? undefined : await unfinished.begin(identity, kind)
+    const intake =
+      reference === undefined ? await this.#openBody(begun, signal) : this.#openReference(reference)
+    if (begun === undefined) return intake
+    return {
+      known: begun.known,
+      write: intake.write,
+      ready: async (digest) => {
+        await begun.leaf(digest)
+        await intake.ready(digest)
+      },
+      finish: async (tree) => {
+        await begun.forget()
+        await intake.finish(tree).finally(() => begun.discard())
+      },
+      // What was called off may be wanted again; what failed would only fail once more.
+      abandon: async () => {
+        await (signal.aborted ? begun.keep() : begun.discard())
+        await intake.abandon()
+      },
+    }
+  }
+
+  async #openBody(begun: UnfinishedFile | undefined, signal: AbortSignal): Promise<FileIntake> {
     const { bodies } = this.#deps
-    const file = await bodies.createIncoming()
+    const file = begun?.body ?? (await bodies.createIncoming())
     this.#files.add(file)
     const end = async (): Promise<void> => {
       this.#files.delete(file)
-      await bodies.discard(file)
+      if (begun === undefined) await bodies.discard(file)
     }
     return {
+      known: [],
       write: (piece) => {
         file.write(piece)
         this.#roomlessBytes += piece.length
@@ -376,6 +410,7 @@ export class Intake {
 
   #openReference(reference: FileReference): FileIntake {
     return {
+      known: [],
       write: () => {},
       ready: () => Promise.resolve(),
       finish: async (tree) => {

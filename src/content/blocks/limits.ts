@@ -28,6 +28,18 @@ export const UNINDEXED_BLOCKS_MAX = 16 * KIBIBYTE
 /** Bytes after which what has arrived is made safe: what a power cut costs at most, per item. */
 export const CHECKPOINT_BYTES = 64 * MEBIBYTE
 
+/**
+ * Bytes of a file that is being added after which they are made safe, so that adding it can go on there
+ * after whatever ends it: what that costs again at most. A sync a second or so, beside the reading.
+ */
+export const ADD_CHECKPOINT_BYTES = 64 * MEBIBYTE
+
+/** Additions of large files that were called off and are kept for another try; beyond it the oldest go. */
+export const UNFINISHED_FILES_MAX = 4
+
+/** How long such a one is kept, in ms: a week, so that one of a Friday's can wait for the Monday. */
+export const UNFINISHED_AGE_MS_MAX = 7 * 24 * 3600_000
+
 /** Large files that an arriving item has open: each has two handles and a few buffers. */
 export const OPEN_PARTIALS_MAX = 4
 

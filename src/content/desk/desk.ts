@@ -25,7 +25,9 @@ import type { Refusals } from '../refusals/refusals.ts'
 import {
   entriesOfTar,
   lookAt,
+  type OpenSourceFile,
   openFileSource,
+  type SeenFile,
   type SkippedEntry,
   walkFolder,
 } from '../sources/sources.ts'
@@ -47,6 +49,12 @@ export interface DeskAddOptions extends AddOptions {
   /** Whether permission bits, and times, become part of it and so of its CID. */
   keepsMode: boolean
   keepsTime: boolean
+}
+
+export interface DeskPathOptions extends DeskAddOptions {
+  onSkipped: (skipped: SkippedEntry) => void
+  /** What the caller sees at the path: something else is refused. */
+  seen?: SeenFile | undefined
 }
 
 export interface DeskAdded extends Omit<Added, 'item'> {
@@ -82,6 +90,8 @@ export interface OwnerDeskDeps {
   refusals: Pick<Refusals, 'publicationOf' | 'publish' | 'refusalOf' | 'withdraw'>
   /** The node's own: nothing in it is ever an item. */
   dataFolder: string
+  /** How the owner's files are opened; the usual way unless a test counts what is read. */
+  openFile?: OpenSourceFile
 }
 
 export class OwnerDesk {
@@ -135,32 +145,43 @@ export class OwnerDesk {
    * A file or folder of this machine, which stays where it is.
    * @throws CodedError as `Content.add`, `FILE_…`
    */
-  async addReference(
+  addReference(path: string, options: DeskPathOptions): Promise<DeskAdded> {
+    return this.#addPath(path, options, { asReference: true })
+  }
+
+  /** A file or folder of this machine, as a copy. @throws as {@link addReference} */
+  addCopy(path: string, options: DeskPathOptions): Promise<DeskAdded> {
+    return this.#addPath(path, options, { asReference: false })
+  }
+
+  async #addPath(
     path: string,
-    options: DeskAddOptions & { onSkipped: (skipped: SkippedEntry) => void },
+    options: DeskPathOptions,
+    { asReference }: { asReference: boolean },
   ): Promise<DeskAdded> {
     if (!isAbsolute(path)) {
       throw new CodedError('FILE_PATH_NOT_ABSOLUTE', 'The node needs the whole path, from / on.')
     }
-    const found = await lookAt(path)
+    const { signal, onSkipped, seen, ...rest } = options
+    const { content, openFile } = this.#deps
+    const found = await lookAt(path, seen)
     this.#checkNotOurs(found.path)
     if (found.kind === 'other') {
       throw new CodedError('FILE_UNREADABLE', 'That is neither a file nor a folder.')
     }
-    const { signal, onSkipped, ...rest } = options
-    const { content } = this.#deps
     if (found.kind === 'folder') {
-      const walk = { signal, asReference: true, unreadable: 'fail', onSkipped } as const
+      const walk = { signal, asReference, unreadable: 'fail', onSkipped, seen, openFile } as const
       return this.#added(await content.addFolder(walkFolder(found.path, walk), { ...rest, signal }))
     }
-    const { close, ...source } = await openFileSource(found.path, signal)
+    const { close, ...source } = await openFileSource(found.path, { signal, seen, openFile })
     try {
-      const { content: bytes, reference, ...attributes } = source
+      const { content: bytes, reference, origin, ...attributes } = source
       const { keepsMode, keepsTime, ...texts } = rest
       const added = await content.addFile(bytes, {
         ...texts,
         signal,
-        reference,
+        origin,
+        reference: asReference ? reference : undefined,
         mode: keepsMode ? attributes.mode : undefined,
         modifiedAt: keepsTime ? attributes.modifiedAt : undefined,
       })

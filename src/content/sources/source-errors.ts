@@ -24,6 +24,16 @@ export function fileChanged(path: string): CodedError {
   })
 }
 
+/** The caller and the node do not mean the same file by this path. */
+export function notSame(path: string): CodedError {
+  return new CodedError('FILE_NOT_SAME', `The node sees something else at ${shownPath(path)}.`, {
+    context: { path: shownPath(path) },
+    advice:
+      'It may have been replaced just now, or the node may live apart, as with a /tmp of its own: ' +
+      'name the file where the node sees it, or add it without --reference.',
+  })
+}
+
 /** A failure of the file system, in words; what is no such failure comes back as it is. */
 export function readError(path: string, thrown: unknown): unknown {
   if (thrown instanceof CodedError) return thrown

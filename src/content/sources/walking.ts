@@ -4,11 +4,18 @@
  * followed, so the walk does not leave the folder; nothing is left out but what has no content
  * (sockets, pipes, devices), and that is said. A file that changes while it is read is noticed.
  */
-import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, lstat, open, opendir, readlink, realpath } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
+import { lstat, opendir, readlink, realpath } from 'node:fs/promises'
 import { unixTimeOf } from '../../base/base.ts'
 import { type EntryAttributes, pathRefused, type SourceEntry } from '../unixfs/unixfs.ts'
-import { contentOf, referenceTo } from './file-source.ts'
+import {
+  checkSeen,
+  type OpenSourceFile,
+  openSourceFile,
+  originOf,
+  referenceTo,
+  type SeenFile,
+} from './file-source.ts'
 import { WALK_NAMES_AHEAD, WALK_READ_BYTES } from './limits.ts'
 import { fileChanged, readError } from './source-errors.ts'
 import { decodeText, showText } from './source-text.ts'
@@ -28,12 +35,15 @@ export interface WalkOptions {
   unreadable: 'fail' | 'skip'
   /** Told of everything that is left out. */
   onSkipped: (skipped: SkippedEntry) => void
+  /** What the caller sees at the path of the folder. */
+  seen?: SeenFile | undefined
+  openFile?: OpenSourceFile | undefined
 }
 
 /**
  * @param path a folder; a symbolic link to one is followed, as its owner typed it
  * @throws CodedError `FILE_NOT_FOLDER`, `FILE_NOT_FOUND`, `FILE_FORBIDDEN`, `FILE_UNREADABLE`,
- * `FILE_CHANGED`, `CONTENT_PATH_REFUSED` for names that are not UTF-8, or the signal's reason
+ * `FILE_CHANGED`, `FILE_NOT_SAME`, `CONTENT_PATH_REFUSED` for names that are not UTF-8, or the signal's reason
  */
 export async function* walkFolder(
   path: string,
@@ -72,7 +82,7 @@ class FolderWalk {
   readonly #root: string
   readonly #options: WalkOptions
   readonly #open: OpenFolder[] = []
-  readonly #buffer = Buffer.allocUnsafe(WALK_READ_BYTES)
+  readonly #buffer = Buffer.allocUnsafeSlow(WALK_READ_BYTES)
 
   constructor(root: string, options: WalkOptions) {
     this.#root = root
@@ -122,6 +132,7 @@ class FolderWalk {
   /** Opens a folder, which becomes the one whose names are read. */
   async #enter(path: string): Promise<SourceEntry> {
     const stats = await this.#look(path)
+    if (path === '') checkSeen(this.#root, stats, this.#options.seen)
     this.#open.push({ path, names: await openNames(this.#absolute(path)) })
     // Something else may have been put in its place before it was opened: a link that leads out.
     const now = await this.#look(path)
@@ -141,22 +152,21 @@ class FolderWalk {
   }
 
   async *#file(path: string): AsyncGenerator<SourceEntry, void> {
-    const opened = await this.#orSkip(path, () => this.#openFile(path))
+    const { openFile = openSourceFile } = this.#options
+    const opened = await this.#orSkip(path, () => openFile(this.#absolute(path)))
     if (opened === undefined) return
-    await using handle = opened
-    const before = await handle.stat({ bigint: true })
-    if (!before.isFile()) throw fileChanged(this.#absolute(path))
-    const { signal, asReference } = this.#options
-    const absolute = this.#absolute(path)
-    const content = contentOf(handle, { path: absolute, before, signal, buffer: this.#buffer })
-    const reference = asReference ? referenceTo(absolute, before) : undefined
-    yield { kind: 'file', path, content, reference, ...attributesOf(before) }
-  }
-
-  /** Not through a link, and without waiting for whoever writes to a pipe, should it be one now. */
-  #openFile(path: string): Promise<FileHandle> {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    return open(this.#absolute(path), flags)
+    try {
+      const before = await opened.stat({ bigint: true })
+      const absolute = this.#absolute(path)
+      if (!before.isFile()) throw fileChanged(absolute)
+      const { signal, asReference } = this.#options
+      const origin = originOf(opened, { path: absolute, before, signal, buffer: this.#buffer })
+      const reference = asReference ? referenceTo(absolute, before) : undefined
+      const content = origin.readFrom(0)
+      yield { kind: 'file', path, content, reference, origin, ...attributesOf(before) }
+    } finally {
+      await opened.close()
+    }
   }
 
   /** What `work` gives, or undefined when the entry cannot be read and is to be skipped. */

@@ -14,13 +14,15 @@ import { FileLayout } from './file-layout.ts'
 import type { ImportedRoot, ImportRootOptions, ImportSink } from './import-sink.ts'
 import { importTree } from './importing.ts'
 import { FILE_NODE_LINKS } from './limits.ts'
-import type { EntryAttributes, FileReference } from './source-entry.ts'
+import type { EntryAttributes, FileOrigin, FileReference } from './source-entry.ts'
 
 export interface FileToImport {
   content: AsyncIterable<Uint8Array>
   /** To be kept; undefined for none. */
   attributes?: EntryAttributes | undefined
   reference?: FileReference | undefined
+  /** The same bytes as `content`, from anywhere on. */
+  origin?: FileOrigin | undefined
 }
 
 export interface ImportedFile {
@@ -50,6 +52,12 @@ export class FileImport {
 
   /** @throws CodedError `CONTENT_TOO_LARGE`, the sink's failure, the content's, or the reason. */
   async add(file: FileToImport): Promise<ImportedFile> {
+    const { origin } = file
+    if (origin !== undefined && origin.identity.sizeBytes > LEAF_BYTES) {
+      return await this.#addLarge(file, (start) =>
+        abortable(origin.readFrom(start), this.#options.signal),
+      )
+    }
     const pieces = abortable(file.content, this.#options.signal)
     try {
       let filledBytes = 0
@@ -58,7 +66,8 @@ export class FileImport {
         if (next.done === true) return await this.#addSmall(file, filledBytes)
         const neededBytes = filledBytes + next.value.length
         if (neededBytes > LEAF_BYTES) {
-          return await this.#addLarge(file, resumed(this.#buffer, filledBytes, next.value, pieces))
+          const whole = resumed(this.#buffer, filledBytes, next.value, pieces)
+          return await this.#addLarge({ ...file, origin: undefined }, () => whole)
         }
         if (neededBytes > this.#buffer.length) this.#grow(neededBytes, filledBytes)
         this.#buffer.set(next.value, filledBytes)
@@ -90,12 +99,17 @@ export class FileImport {
     return { cid, dagBytes }
   }
 
-  async #addLarge(file: FileToImport, content: AsyncIterable<Uint8Array>): Promise<ImportedFile> {
-    const sink = await this.#sink.openFile(file.reference)
+  async #addLarge(
+    { reference, origin, attributes }: FileToImport,
+    contentFrom: (start: number) => AsyncIterable<Uint8Array>,
+  ): Promise<ImportedFile> {
+    const sink = await this.#sink.openFile({ reference, identity: origin?.identity })
     try {
+      const content = contentFrom(sink.known.length * LEAF_BYTES)
       const { tree, dagBytes, blocksCount } = await importTree(content, sink, {
+        known: sink.known,
         signal: this.#options.signal,
-        attributes: file.attributes,
+        attributes,
         onProgress: (receivedBytes) => this.#options.onProgress?.(this.sizeBytes + receivedBytes),
       })
       await sink.finish(tree)
@@ -136,6 +150,7 @@ async function* resumed(
 
 export interface ImportOneOptions extends ImportRootOptions, EntryAttributes {
   reference?: FileReference | undefined
+  origin?: FileOrigin | undefined
 }
 
 /** One file by itself. Its attributes are kept when they are given. */
@@ -144,13 +159,14 @@ export async function importOneFile(
   sink: ImportSink,
   options: ImportOneOptions,
 ): Promise<ImportedRoot> {
-  const { mode, modifiedAt, reference } = options
+  const { mode, modifiedAt, reference, origin } = options
   const hasAttributes = mode !== undefined || modifiedAt !== undefined
   const files = new FileImport(sink, options)
   const { cid } = await files.add({
     content,
     attributes: hasAttributes ? { mode, modifiedAt } : undefined,
     reference,
+    origin,
   })
   const { sizeBytes, carBodyBytes } = files
   const counts = { filesCount: 1, foldersCount: 0, symlinksCount: 0 }

@@ -152,8 +152,13 @@ export class FolderImport {
 
   async #import(entry: Exclude<SourceEntry, { kind: 'folder' }>): Promise<FolderEntry> {
     if (entry.kind === 'symlink') return await this.#addSymlink(entry)
-    const { content, reference } = entry
-    const file = await this.#files.add({ content, reference, attributes: this.#asked(entry) })
+    const { content, reference, origin } = entry
+    const file = await this.#files.add({
+      content,
+      reference,
+      origin,
+      attributes: this.#asked(entry),
+    })
     this.#filesCount += 1
     return { kind: 'file', ...file }
   }

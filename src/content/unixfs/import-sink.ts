@@ -2,7 +2,7 @@
 /** Where an import puts what it makes, and what it says of the whole. */
 import type { CID } from 'multiformats/cid'
 import type { ByteSink, Tree } from './importing.ts'
-import type { FileReference } from './source-entry.ts'
+import type { FileIdentity, FileReference } from './source-entry.ts'
 
 /** Calls come one after the other, each when the one before is done. */
 export interface ImportSink {
@@ -13,15 +13,21 @@ export interface ImportSink {
    * @param reference set when the leaf is the whole of a user's file that is kept by reference
    */
   put(cid: CID, bytes: Uint8Array, reference?: FileReference): Promise<void>
-  /**
-   * A file of more than one leaf, opened when its second leaf begins. With a reference the sink
-   * need not store the bytes, but gets them all the same.
-   */
-  openFile(reference?: FileReference): Promise<FileSink>
+  /** A file of more than one leaf, opened when that is known. */
+  openFile(wanted: FileWanted): Promise<FileSink>
+}
+
+export interface FileWanted {
+  /** With it the sink need not store the bytes, but gets them all the same. */
+  reference: FileReference | undefined
+  /** With it the sink may have kept a beginning of the same file from earlier. */
+  identity: FileIdentity | undefined
 }
 
 /** Takes the bytes in order; then it is finished or abandoned, once. */
 export interface FileSink extends ByteSink {
+  /** Digests of the leaves that are there from earlier: the bytes come from behind them on. */
+  readonly known: readonly Buffer[]
   finish(tree: Tree): Promise<void>
   abandon(): Promise<void>
 }

@@ -55,8 +55,8 @@ export interface ImportedTree {
 export interface ByteSink {
   /** Takes the next bytes, and is done with the piece when it returns. */
   write(piece: Uint8Array): void
-  /** Resolves when more may come. Asked after every leaf. */
-  ready(): Promise<void>
+  /** Resolves when more may come. Asked after every leaf, with its digest. */
+  ready(digest: Buffer): Promise<void>
 }
 
 export interface ImportOptions {
@@ -66,6 +66,11 @@ export interface ImportOptions {
   width?: number | undefined
   /** To be kept in the root, which then is a node in any case. */
   attributes?: EntryAttributes | undefined
+  /**
+   * Digests of the leaves in front of what `source` brings, each of {@link LEAF_BYTES}; then it brings
+   * one byte at least.
+   */
+  known?: readonly Buffer[] | undefined
 }
 
 /**
@@ -87,8 +92,10 @@ export async function importTree(
   options: ImportOptions,
 ): Promise<ImportedTree> {
   const builder = new TreeBuilder(options.width ?? FILE_NODE_LINKS)
-  for await (const { digest, sizeBytes } of cutLeaves(source, sink, options.signal)) {
-    await sink.ready()
+  const { known = [], signal } = options
+  for (const digest of known) builder.addLeaf(digest, LEAF_BYTES)
+  for await (const { digest, sizeBytes } of cutLeaves(source, sink, signal)) {
+    await sink.ready(digest)
     builder.addLeaf(digest, sizeBytes)
     options.onProgress?.(builder.sizeBytes)
   }

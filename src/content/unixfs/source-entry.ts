@@ -16,6 +16,23 @@ export interface FileReference {
   modifiedAtMs: number
 }
 
+/** What tells whether a file of this machine is still the one that was looked at. */
+export interface FileIdentity {
+  device: bigint
+  inode: bigint
+  sizeBytes: number
+  /** Nanoseconds since 1970: of the last change of its bytes, and of anything about it. */
+  modifiedAtNs: bigint
+  changedAtNs: bigint
+}
+
+/** A file that can be read from any byte on, so that what was begun can be gone on with. */
+export interface FileOrigin {
+  identity: FileIdentity
+  /** From byte `start` to the end; a piece is lent until the next is asked for. */
+  readFrom(start: number): AsyncIterable<Uint8Array>
+}
+
 /** What file systems say about a thing besides its content. */
 export interface EntryAttributes {
   /** Permission bits, 0o0000 to 0o7777. */
@@ -36,6 +53,8 @@ export type SourceEntry = EntryAttributes &
         /** Read to its end before the next entry is asked for; a piece until the next is. */
         content: AsyncIterable<Uint8Array>
         reference?: FileReference | undefined
+        /** Of the same bytes as `content`, where they need not come in one go. */
+        origin?: FileOrigin | undefined
       }
     | { kind: 'folder'; path: string }
     | { kind: 'symlink'; path: string; target: string }

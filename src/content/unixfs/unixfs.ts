@@ -18,7 +18,13 @@ export {
   type ShardNode,
   type ShardPlace,
 } from './shards.ts'
-export type { EntryAttributes, FileReference, SourceEntry } from './source-entry.ts'
+export type {
+  EntryAttributes,
+  FileIdentity,
+  FileOrigin,
+  FileReference,
+  SourceEntry,
+} from './source-entry.ts'
 export { parseEntryPath } from './source-entry.ts'
 export * from './spans.ts'
 export * from './walk-limits.ts'
