@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * Making room: what never arrived whole goes first, then what was fetched and nobody asked to keep,
- * when the store or the disk is nearly full. What the owner added, or said to keep, never does.
+ * Making room when the store or the disk is nearly full: what never arrived whole goes first, and the
+ * beginnings of additions that were called off; then what was fetched and nobody asked to keep. What
+ * the owner added, or said to keep, never does.
  */
 import type { Logger } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
@@ -37,7 +38,8 @@ export async function makeRoom(
     await store.forgetArrival(sequence)
     if (await store.space.fits(neededBytes)) return true
   }
-  while (await store.unfinished.removeOldest()) {
+  while (store.unfinished.idleCount > 0) {
+    await store.unfinished.removeOldest()
     if (await store.space.fits(neededBytes)) return true
   }
   for (;;) {

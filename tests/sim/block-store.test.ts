@@ -291,6 +291,23 @@ it('appends nothing to a pack whose beginning was torn', async () => {
   await again.stop()
 })
 
+it('appends nothing to a pack with a torn end, at the second start after that either', async () => {
+  const first = await start()
+  await first.content.add(inPieces(Buffer.from('before')), own)
+  const { disk } = await first.stop()
+  const pack = await disk.openForWriting('/content/packs/00000001.car')
+  await pack.write(Buffer.alloc(30, 255), disk.bytesOf('/content/packs/00000001.car').length)
+  await pack.sync()
+  await pack.close()
+  // Without its database: what is torn may be rot, and stays for whoever can read it.
+  const second = await start({ disk })
+  const third = await start(await second.stop())
+  const { cid } = await third.content.add(inPieces(Buffer.from('behind')), own)
+  const fourth = await start(await third.cut({ isDatabaseBroken: true }))
+  expect((await bytesIn(fourth, cid)).toString()).toBe('behind')
+  await fourth.stop()
+})
+
 it('finds what lies behind a rotten block when the index is made anew', async () => {
   const run = await start()
   const rotten = await run.content.add(inPieces(Buffer.from('this rots')), own)

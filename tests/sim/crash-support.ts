@@ -48,6 +48,8 @@ export interface StartOptions {
   folder: string
   clock?: VirtualClock
   deps?: Partial<ContentDeps>
+  /** Between checkpoints of an addition; default the program's own. */
+  addCheckpointBytes?: number
 }
 
 /** One start of a node, until it is stopped or its power is cut. */
@@ -92,7 +94,14 @@ export class Run {
         disk,
         ...options.deps,
       },
-      { folder: '/content', storeBytesMax: 0, freeBytesMin: 0 },
+      {
+        folder: '/content',
+        storeBytesMax: 0,
+        freeBytesMin: 0,
+        ...(options.addCheckpointBytes === undefined
+          ? {}
+          : { addCheckpointBytes: options.addCheckpointBytes }),
+      },
     )
     const cleanup = new Cleanup()
     const caller = { kind: 'anonymous', address: '127.0.0.1' } as const

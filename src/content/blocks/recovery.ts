@@ -119,11 +119,15 @@ async function replayPacks(
     references: [],
     isTorn: false,
   }
+  // An earlier start has found the last pack torn, and left it: whatever came to stand behind the torn
+  // place would be lost with the next index.
+  const lastPack = packs.numbers().at(-1) ?? 0
+  if (position !== undefined && position.pack > lastPack) packs.leaveUnfinished()
   for (const pack of packs.numbers()) {
     if (position !== undefined && pack < position.pack) continue
     const start = packs.firstSection(pack)
     const from = pack === position?.pack ? Math.max(start, position.offset) : start
-    const isLast = pack === packs.numbers().at(-1)
+    const isLast = pack === lastPack
     const file = await packs.openPack(pack)
     let result: Awaited<ReturnType<typeof scanSections>>
     try {

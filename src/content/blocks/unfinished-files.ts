@@ -128,11 +128,14 @@ export class UnfinishedFiles {
     await this.#removeBeyond(UNFINISHED_FILES_MAX)
   }
 
-  /** Makes room for others. @returns false: there was nothing to remove */
-  async removeOldest(): Promise<boolean> {
-    const count = this.#idle.size
-    if (count > 0) await this.#removeBeyond(count - 1)
-    return count > 0
+  /** How many nobody goes on with at the moment. */
+  get idleCount(): number {
+    return this.#idle.size
+  }
+
+  /** Makes room for others. */
+  removeOldest(): Promise<void> {
+    return this.#removeBeyond(Math.max(0, this.#idle.size - 1))
   }
 
   async #removeBeyond(countMax: number): Promise<void> {
