@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A node in memory behind a real ApiServer on a real Unix socket and a real port. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,8 +58,9 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
   /** Called for every chunk of an add. */
   duringAdd: (receivedBytes: number) => void = () => {}
   addsAborted = 0
-  /** Paths that the node was asked to read by itself. */
-  readonly copiesAsked: string[] = []
+  /** What the node was asked to read by itself, and how that fails. */
+  readonly copiesAsked: { path: string; seen: unknown }[] = []
+  copyFailure: Error | undefined = new CodedError('FILE_NOT_SAME', 'It sees something else there.')
   /** What every folder has in it, and is as an archive. */
   listed: ApiEntry[] = []
   archived: Uint8Array[] = []
@@ -202,10 +203,13 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
     return { item, counts: COUNTS_OF_FILE, newBytes: 0 }
   }
 
-  /** As the node of another mount namespace, which sees nothing of what the caller does. */
-  async addCopy(path: string): Promise<never> {
-    this.copiesAsked.push(path)
-    throw new CodedError('FILE_NOT_SAME', 'The node sees something else there.')
+  /** As the node of another mount namespace, unless it is told to see what the caller does. */
+  async addCopy(path: string, options: Parameters<ApiItems['addCopy']>[1]) {
+    this.copiesAsked.push({ path, seen: options.seen })
+    if (this.copyFailure !== undefined) throw this.copyFailure
+    const bytes = await readFile(path)
+    const item = this.put(options.name, bytes, options.visibility)
+    return { item, counts: COUNTS_OF_FILE, newBytes: bytes.length }
   }
 
   async change(cid: CID, changes: Parameters<ApiItems['change']>[1]): Promise<ApiItem> {

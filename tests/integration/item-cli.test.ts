@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the command line says and does about items, against a real ApiServer. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CodedError } from '../../src/base/base.ts'
 import { cidOf, FakeNode, makeFolder, PEER_ID } from './api-fake-node.ts'
 import { type Ran, runCommand } from './cli-support.ts'
 
@@ -122,6 +124,50 @@ describe('what is said of items', () => {
     const { cid } = node.items.put('walk.txt', Buffer.from('by the river'), 'private')
     expect((await cli(['keep', `${cid}`])).stdout).toContain('Kept from now on')
     expect((await cli(['unkeep', `${cid}`])).stdout).toContain('stays until you remove it')
+  })
+})
+
+describe('add by path', () => {
+  it('lets the node read what it sees as well, and sends no bytes', async () => {
+    const path = await writeSample('notes.txt', 'hello city')
+    node.items.copyFailure = undefined
+    let sentBytes = 0
+    node.items.duringAdd = (receivedBytes) => {
+      sentBytes = receivedBytes
+    }
+    expect((await cli(['add', path])).stdout).toBe(`${cidOf(Buffer.from('hello city'))}\n`)
+    const { dev, ino, size } = await stat(path, { bigint: true })
+    const seen = { device: `${dev}`, inode: `${ino}`, sizeBytes: `${size}` }
+    expect(node.items.copiesAsked).toEqual([{ path, seen }])
+    expect(sentBytes).toBe(0)
+  })
+
+  it.each(['FILE_NOT_SAME', 'FILE_NOT_FOUND', 'FILE_FORBIDDEN', 'NOT_FOUND'])(
+    'sends the bytes where the node says %s',
+    async (code) => {
+      const path = await writeSample('notes.txt', 'hello city')
+      node.items.copyFailure = new CodedError(code, 'Not by myself.')
+      const ran = await cli(['add', path])
+      expect(ran).toMatchObject({ exitCode: 0, stdout: `${cidOf(Buffer.from('hello city'))}\n` })
+      expect(node.items.copiesAsked).toHaveLength(1)
+    },
+  )
+
+  it('does not hide what is wrong with the file or the node', async () => {
+    const path = await writeSample('notes.txt', 'hello city')
+    node.items.copyFailure = new CodedError('STORE_FULL', 'There is no space left.')
+    const ran = await cli(['add', path])
+    expect(ran.exitCode).toBe(6)
+    expect(ran.stderr).toContain('There is no space left.')
+    expect(node.items.list()).toEqual([])
+  })
+
+  it('asks the node for no pipe', async () => {
+    const path = join(folder, 'pipe')
+    execFileSync('mkfifo', [path])
+    const [ran] = await Promise.all([cli(['add', path]), writeFile(path, 'through a pipe')])
+    expect(ran.stdout).toBe(`${cidOf(Buffer.from('through a pipe'))}\n`)
+    expect(node.items.copiesAsked).toEqual([])
   })
 })
 
