@@ -30,6 +30,7 @@ export function itemOf(item: ApiItem): ItemFacts {
     origin,
     isKept: isKept || origin === 'added',
     state: isWhole ? 'whole' : 'damaged',
+    isChanged: item.isChanged,
     publishedBy: item.publishedBy ?? null,
     isWithdrawn,
     refused: refused ?? null,

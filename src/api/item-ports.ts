@@ -29,6 +29,8 @@ export interface ApiItem {
   isKept: boolean
   /** False: bytes of it are missing here. */
   isWhole: boolean
+  /** It is not, since a file that was added by reference is another one now, or gone. */
+  isChanged: boolean
   publishedBy: PeerId | undefined
   isWithdrawn: boolean
   /** Why others do not get it from here; undefined when nothing forbids it. */

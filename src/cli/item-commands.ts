@@ -168,12 +168,13 @@ async function listCommand({ client, io, output }: CommandContext): Promise<Exit
   return EXIT.ok
 }
 
-function nameOf({ name, shape, title, state, isWithdrawn, refused }: ItemFacts): string {
+function nameOf({ name, shape, title, state, isChanged, isWithdrawn, refused }: ItemFacts): string {
   const parts = [shape === 'folder' ? `${plain(name)}/` : plain(name)]
   if (title !== '' && title !== name) parts.push(plain(title))
   if (isWithdrawn) parts.push('(withdrawn)')
   else if (refused !== null) parts.push('(refused)')
-  if (state === 'damaged') parts.push('(bytes are missing)')
+  if (isChanged) parts.push('(its file has changed)')
+  else if (state === 'damaged') parts.push('(bytes are missing)')
   return parts.join('  ')
 }
 
@@ -242,7 +243,10 @@ async function showCommand({ client, io, output }: CommandContext, cid: string):
 }
 
 function factsOf(item: ItemFacts): [string, string][] {
-  const whole = { whole: 'yes', damaged: 'no, bytes are missing: get or add it again' }
+  const damaged = item.isChanged
+    ? 'no, a file of it has changed or is gone since it was added: add it again'
+    : 'no, bytes are missing: get or add it again'
+  const whole = { whole: 'yes', damaged }
   const said: [string, string][] = [
     ['Title', item.title],
     ['Kind', item.kind],

@@ -230,8 +230,8 @@ export class Content implements Service {
   }
 
   health(): readonly HealthCondition[] {
-    const damaged = this.#store.items.damaged().map(({ name, visibility }) => {
-      return { name, isPublic: visibility === 'public' }
+    const damaged = this.#store.items.damaged().map(({ name, visibility, isChanged }) => {
+      return { name, isChanged, isPublic: visibility === 'public' }
     })
     return conditionsOf({ damaged, isFull: this.#isFull, isRebuilt: this.#isRebuilt })
   }

@@ -101,6 +101,15 @@ export function changed(path: string): CodedError {
   })
 }
 
+/** A file that was added by reference is not there any more. */
+export function movedAway(path: string, cause: unknown): CodedError {
+  return new CodedError('CONTENT_CHANGED', 'The file was moved or removed after it was added.', {
+    cause,
+    context: { path },
+    advice: 'Put it back, or add it again from where it is now.',
+  })
+}
+
 /** What a peer sent is not the item: the peer is at fault. */
 export function wrongBytes(reason: string, context: Record<string, unknown> = {}): CodedError {
   return new CodedError('CONTENT_WRONG_BYTES', `The peer sent something else: ${reason}.`, {
@@ -145,4 +154,9 @@ export function diskError(thrown: unknown): unknown {
 /** Whether bytes could not be read because they are not there any more, or not the same. */
 export function isLoss(code: string | undefined): boolean {
   return code === 'CONTENT_DAMAGED' || code === 'CONTENT_CHANGED'
+}
+
+/** Whether that is the doing of an owner who has the file elsewhere, and no fault of the disk. */
+export function isChange(thrown: unknown): boolean {
+  return errorCode(thrown) === 'CONTENT_CHANGED'
 }

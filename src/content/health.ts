@@ -5,14 +5,29 @@ import { NAMED_ITEMS_MAX } from './limits.ts'
 
 export interface ContentState {
   /** Items that are not whole any more, by name; the page shows these texts to anybody. */
-  damaged: readonly { name: string; isPublic: boolean }[]
+  damaged: readonly { name: string; isPublic: boolean; isChanged: boolean }[]
   isFull: boolean
   /** The index of the store was made anew at this start. */
   isRebuilt: boolean
 }
 
-export function conditionsOf({ damaged, isFull, isRebuilt }: ContentState): HealthCondition[] {
+export function conditionsOf(state: ContentState): HealthCondition[] {
+  const { isFull, isRebuilt } = state
   const conditions: HealthCondition[] = []
+  const changed = state.damaged.filter(({ isChanged }) => isChanged)
+  const damaged = state.damaged.filter(({ isChanged }) => !isChanged)
+  if (changed.length > 0) {
+    conditions.push({
+      code: 'CONTENT_CHANGED',
+      severity: 'warning',
+      text:
+        `${countOf(changed)} not served, since files that were added by reference have changed ` +
+        `or are gone${namesOf(changed)}.`,
+      advice:
+        'Add them again as they are now (citynode add --reference): a changed file is another ' +
+        'item. Then remove the old ones (citynode ls shows which, citynode rm).',
+    })
+  }
   if (damaged.length > 0) {
     conditions.push({
       code: 'CONTENT_DAMAGED',

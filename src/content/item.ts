@@ -50,6 +50,8 @@ export interface Item extends ItemTexts {
   sequence: number
   /** False: some of its bytes were lost or damaged. It is not served; fetch or add it again. */
   isWhole: boolean
+  /** It is not whole since a file that was added by reference is another one now, or gone. */
+  isChanged: boolean
   /** What the publisher signed about it. */
   publication: Uint8Array | undefined
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { asError, type Clock, errorCode, type Logger, repeat, type Timer } from '../base/base.ts'
 import type { BlockStore, StoredItem } from './blocks/blocks.ts'
-import { isLoss } from './errors.ts'
+import { isChange, isLoss } from './errors.ts'
 import { SCRUB_BLOCKS, SCRUB_BYTES_PER_TICK_MAX, SCRUB_TICK_MS } from './limits.ts'
 import { isSameDigest } from './unixfs/unixfs.ts'
 
@@ -108,7 +108,7 @@ export class Scrubber {
         store.scrubbed(block)
         throw thrown
       }
-      damaged = store.drop(block)
+      damaged = store.drop(block, { isChanged: isChange(thrown) })
     }
     this.damagedBlocksCount += 1
     log.error('a block has other bytes than it had', { volume: block.volume, at: block.offset })

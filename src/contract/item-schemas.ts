@@ -36,6 +36,10 @@ export const itemSchema = z.object({
   origin: z.enum(['added', 'fetched']).describe('here by its owner, or from another node'),
   isKept: z.boolean().describe('false: fetched, and may go when others need the room'),
   state: z.enum(['whole', 'damaged']),
+  isChanged: z
+    .boolean()
+    .default(false)
+    .describe('damaged since a file that was added by reference is another one now, or gone'),
   publishedBy: z
     .string()
     .nullable()

@@ -227,6 +227,7 @@ describe('--json', () => {
       kind: 'application/octet-stream',
       visibility: 'private',
       isWhole: true,
+      isChanged: false,
       addedAt: new Date(ADDED_AT_MS).toISOString(),
       shape: 'file',
       title: '',

@@ -98,6 +98,7 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
       kind: 'application/octet-stream',
       visibility,
       isWhole: true,
+      isChanged: false,
       addedAtMs: ADDED_AT_MS,
       shape: 'file',
       title: '',

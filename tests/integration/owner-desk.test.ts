@@ -183,7 +183,26 @@ describe('a file by reference', () => {
     await expect(readAll(desk.openBytes(place, all))).rejects.toMatchObject({
       code: 'CONTENT_CHANGED',
     })
-    expect(desk.get(item.cid)?.isWhole).toBe(false)
+    expect(desk.get(item.cid)).toMatchObject({ isWhole: false, isChanged: true })
+    // No advice about the disk, which has done nothing wrong.
+    const [condition] = node.content.health()
+    expect(condition).toMatchObject({ code: 'CONTENT_CHANGED', severity: 'warning' })
+    expect(`${condition?.text} ${condition?.advice}`).not.toMatch(/disk/)
+    await writeFile(path, Buffer.alloc(1_500_000, 'film'))
+    await desk.addReference(path, { ...PRIVATE, ...noSkips })
+    expect(desk.get(item.cid)).toMatchObject({ isWhole: true, isChanged: false })
+    expect(node.content.health()).toEqual([])
+  })
+
+  it('is told as gone, not as damaged, when it was moved', async () => {
+    const path = join(folder, 'film.bin')
+    await writeFile(path, Buffer.alloc(1_500_000, 'film'))
+    const { item } = await desk.addReference(path, { ...PRIVATE, ...noSkips })
+    await rm(path)
+    const place = await desk.place(item.cid, [], never)
+    const reading = readAll(desk.openBytes(place, { start: 0, end: 1, signal: never }))
+    await expect(reading).rejects.toMatchObject({ code: 'CONTENT_CHANGED' })
+    expect(node.content.health()).toMatchObject([{ code: 'CONTENT_CHANGED' }])
   })
 
   it.each([

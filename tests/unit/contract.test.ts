@@ -22,6 +22,7 @@ const ITEM = {
   kind: 'audio/ogg',
   visibility: 'public',
   isWhole: true,
+  isChanged: false,
   addedAt: '2026-11-23T09:30:00.000Z',
   shape: 'file',
   title: '',

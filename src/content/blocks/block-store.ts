@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { asError, type Clock, errorCode, type Logger, Semaphore } from '../../base/base.ts'
 import type { DagSource } from '../car/car.ts'
-import { damaged, isLoss, notHere } from '../errors.ts'
+import { damaged, isChange, isLoss, notHere } from '../errors.ts'
 import { type BlockName, isSameDigest } from '../unixfs/unixfs.ts'
 import { BlockIndex, type Place, type Volume } from './block-index.ts'
 import { Bodies } from './bodies.ts'
@@ -229,7 +229,7 @@ export class BlockStore {
       await this.#volumes.readInto(buffer, place)
     } catch (thrown) {
       // A disk that fails may work again; what is gone or another thing is so for good.
-      if (isLoss(errorCode(thrown))) this.drop(place)
+      if (isLoss(errorCode(thrown))) this.drop(place, { isChanged: isChange(thrown) })
       throw thrown
     }
   }
@@ -280,13 +280,14 @@ export class BlockStore {
   }
 
   /** The block is missing or wrong: it is served no more, and its items are not whole. */
-  drop(place: Place): readonly StoredItem[] {
+  drop(place: Place, { isChanged = false } = {}): readonly StoredItem[] {
     // Somebody may have looked it up before it was moved: where it lies now it may be right.
     if (this.#index.placeAt(place.block)?.volume !== place.volume) return []
     this.#intakes.flushShares()
-    const concerned = this.#collector.drop(place)
+    const concerned = this.#collector.drop(place, { isChanged })
     for (const item of concerned) {
-      this.#deps.log.error('an item is damaged', { cid: item.cid.toString(), name: item.name })
+      const { cid, name } = item
+      this.#deps.log.error('an item is damaged', { cid: cid.toString(), name, isChanged })
     }
     this.#sayPartials()
     return concerned

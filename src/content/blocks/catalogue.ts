@@ -37,6 +37,7 @@ interface ItemRow {
   added_at_ms: number
   publication: Uint8Array | null
   last_use: number
+  is_changed: number
 }
 
 /** What an item that arrives is called while its CID is not known: no CID begins so. */
@@ -155,7 +156,8 @@ export class Catalogue {
              name = @name, title = @title, kind = @kind, language = @language,
              description = @description, licence = @licence, size_bytes = @sizeBytes,
              car_body_bytes = @carBodyBytes, visibility = @visibility, origin = @origin,
-             is_kept = @isKept, added_at_ms = @addedAtMs, publication = @publication
+             is_kept = @isKept, added_at_ms = @addedAtMs, publication = @publication,
+             is_changed = CASE @state WHEN 'damaged' THEN is_changed ELSE 0 END
          WHERE sequence = @sequence`,
       )
       .run({
@@ -176,10 +178,13 @@ export class Catalogue {
       })
   }
 
-  setState(sequence: number, state: ItemState): void {
+  /** @param isChanged by its owner, who has a file of it elsewhere. */
+  setDamaged(sequence: number, { isChanged }: { isChanged: boolean }): void {
     this.#database
-      .prepare<never, [ItemState, number]>('UPDATE content_items SET state = ? WHERE sequence = ?')
-      .run(state, sequence)
+      .prepare<never, [number, number]>(
+        "UPDATE content_items SET state = 'damaged', is_changed = ? WHERE sequence = ?",
+      )
+      .run(Number(isChanged), sequence)
   }
 
   remove(sequence: number): void {
@@ -243,6 +248,7 @@ function itemFrom(row: ItemRow): StoredItem {
     sequence: row.sequence,
     state: row.state,
     isWhole: row.state === 'whole',
+    isChanged: row.is_changed === 1,
     revision: row.revision,
     shape: row.shape,
     name: row.name,

@@ -78,9 +78,13 @@ export class Collector {
 
   /**
    * A block was found missing or wrong: it is nowhere any more, unless it lies elsewhere too.
+   * @param options.isChanged the owner's own file is another one now, or gone.
    * @returns the items that are damaged by it.
    */
-  drop({ block, volume: number }: Pick<Place, 'block' | 'volume'>): StoredItem[] {
+  drop(
+    { block, volume: number }: Pick<Place, 'block' | 'volume'>,
+    options: { isChanged: boolean },
+  ): StoredItem[] {
     const { index, items } = this.#deps
     const digest = index.digestOf(block)
     if (digest === undefined) return []
@@ -98,8 +102,8 @@ export class Collector {
     for (const sequence of concerned) {
       const item = items.stateOf(sequence) === 'whole' ? items.at(sequence) : undefined
       if (item === undefined) continue
-      items.setState(sequence, 'damaged')
-      damaged.push({ ...item, state: 'damaged', isWhole: false })
+      items.setDamaged(sequence, options)
+      damaged.push({ ...item, ...options, state: 'damaged', isWhole: false })
     }
     return damaged
   }

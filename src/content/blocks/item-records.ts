@@ -25,7 +25,7 @@ export type ItemChanges = Partial<
   ItemTexts & Pick<Item, 'visibility' | 'isKept' | 'publication' | 'name' | 'origin'>
 >
 
-type Said = Omit<Item, 'sequence' | 'isWhole'> & { carBodyBytes: number }
+type Said = Omit<Item, 'sequence' | 'isWhole' | 'isChanged'> & { carBodyBytes: number }
 
 /** @param known the item, when it is here or was already beginning to arrive. */
 export function recordOfArrival(

@@ -4,7 +4,7 @@
  * one open and many reads; a file that is being read is never closed below its reader.
  */
 import { errorCode } from '../../base/base.ts'
-import { changed, damaged, diskError } from '../errors.ts'
+import { changed, damaged, diskError, movedAway } from '../errors.ts'
 import type { FileReference } from '../unixfs/unixfs.ts'
 import type { BlockIndex, Place, Volume } from './block-index.ts'
 import type { Disk, DiskFile } from './disk.ts'
@@ -59,7 +59,9 @@ export class Volumes {
       if (filledBytes < buffer.length) throw damaged()
     } catch (thrown) {
       this.forget(volume)
-      throw errorCode(thrown) === 'ENOENT' ? damaged(thrown) : diskError(thrown)
+      if (errorCode(thrown) !== 'ENOENT') throw diskError(thrown)
+      const { reference } = opened
+      throw reference === undefined ? damaged(thrown) : movedAway(reference.path, thrown)
     } finally {
       this.#give(opened)
     }
