@@ -48,13 +48,14 @@ export function admitToLan(deps: LanDoorDeps) {
     reply.headers(SECURITY_HEADERS)
     const judgement = judgeCaller(callerFactsOf(request.raw), surfaceOf(request), deps.ownNames)
     if (!judgement.allowed) throw refusalError(judgement.reason)
+    // Of strangers nobody reads it: the connection must not be held by what is still to come.
+    if (hasBody(request)) reply.header('connection', 'close')
     const caller = callerOf(request, reply, deps)
     if (caller.kind === 'owner') {
+      reply.removeHeader('connection')
       giveTime(request, reply)
       return caller
     }
-    // Nobody reads it: the connection must not be held by what is still to come.
-    if (hasBody(request)) reply.header('connection', 'close')
     if (!READING_METHODS.includes(request.method)) throw onlyLooking(reply)
     return caller
   }

@@ -26,7 +26,7 @@ const FOLLOWED_LINK = {
 }
 
 describe('the LAN listener', () => {
-  const paths = ['/', '/health', '/metrics', '/v1/status', '/nowhere']
+  const paths = ['/', '/plain', '/assets/a.js', '/health', '/metrics', '/v1/status', '/nowhere']
 
   it.each(paths)('lets nobody in at %s by a name that is not its own', async (path) => {
     const headers = { host: 'evil.example' }
@@ -53,6 +53,8 @@ describe('the LAN listener', () => {
       (await ask(where, 'GET', path, { headers })).status
     expect(await status('/', FOLLOWED_LINK)).toBe(200)
     expect(await status('/?x', FOLLOWED_LINK)).toBe(200)
+    expect(await status('/plain', FOLLOWED_LINK)).toBe(200)
+    expect(await status('/assets/a.js', FOLLOWED_LINK)).toBe(403)
     expect(await status('/', FROM_ELSEWHERE)).toBe(403)
     for (const path of ['/health', '/metrics', '/v1/status']) {
       expect(await status(path, FOLLOWED_LINK), path).toBe(403)

@@ -123,6 +123,22 @@ describe('a private item', () => {
     },
   )
 
+  it('is hidden as an item also where its bytes are a part of a public one', async () => {
+    const hidden = put('photo', 'private')
+    const { items } = node
+    await node.server.stop()
+    const library = {
+      // As a real library does: the block is public, by the folder that it is in.
+      open: (cid: Parameters<typeof items.open>[0]) => items.open(cid, [], 'owner'),
+      publicItems: () => [],
+    }
+    node = new FakeNode(node.folder, { items, library })
+    await node.server.start(new AbortController().signal)
+    expect((await read(`/v1/items/${hidden}/bytes`)).text).toBe('photo')
+    const gone = cidOf(Buffer.from('gone')).toString()
+    expect(seen(await read(`/v1/items/${hidden}`))).toEqual(seen(await read(`/v1/items/${gone}`)))
+  })
+
   it('is all there for its owner', async () => {
     const cid = put('diary', 'private', 'dear diary')
     expect(JSON.parse((await asOwner(`/v1/items/${cid}`)).text).item.visibility).toBe('private')

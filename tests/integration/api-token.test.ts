@@ -123,6 +123,8 @@ describe('a stranger', () => {
     const sent = await askLan('POST', '/v1/items', { body: 'x'.repeat(100_000) })
     expect(sent.status).toBe(405)
     expect(sent.headers['connection']).toBe('close')
+    const guessed = await askLan('POST', '/v1/items', { token: 'guess', body: 'x'.repeat(100_000) })
+    expect(guessed).toMatchObject({ status: 401, headers: { connection: 'close' } })
     expect(node.items.held.size).toBe(1)
   })
 
