@@ -30,6 +30,3 @@ export const CID_LENGTH_MAX = 256
 
 /** Items in one page of a list: what a phone shows at once, and a program reads in one answer. */
 export const ITEMS_PAGE_MAX = 1000
-
-/** Characters of the name that a node gives itself: fits a line on a phone. */
-export const NODE_NAME_LENGTH_MAX = 40

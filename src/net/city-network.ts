@@ -74,6 +74,8 @@ export interface CityNetworkDeps {
 export interface CityNetworkOptions {
   city: CityId
   version: string
+  /** As this node calls itself; may be empty. */
+  name: string
   config: NetworkConfig
 }
 
@@ -206,6 +208,13 @@ export class CityNetwork implements PeerNetwork {
     return this.#links.neighbours()
   }
 
+  /** The connected peer at an IP address, if there is just one. */
+  peerAt(address: string): PeerId | undefined {
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+    const here = this.connectedPeers().filter(({ https }) => https?.host === plain)
+    return here.length === 1 ? here[0]?.peerId : undefined
+  }
+
   listenAddresses(): readonly string[] {
     return this.#host?.getMultiaddrs().map(String) ?? []
   }
@@ -230,6 +239,15 @@ export class CityNetwork implements PeerNetwork {
         context: { peerId, topic },
       })
     }
+  }
+
+  /** The round trip to a connected peer, in milliseconds. @throws CodedError `NET_NO_ANSWER` */
+  async ping(peerId: PeerId, signal: AbortSignal): Promise<number> {
+    const host = this.#host
+    if (host === undefined || !this.#links.has(peerId)) {
+      throw new CodedError('NET_NO_ANSWER', 'Not connected any more.')
+    }
+    return await host.services.ping.ping(peerIdFromString(peerId), { signal })
   }
 
   #discover(): void {
@@ -347,6 +365,7 @@ export class CityNetwork implements PeerNetwork {
   #myGreeting(): Greeting {
     return {
       version: this.#options.version,
+      name: this.#options.name,
       httpsPort: this.#deps.httpsPort(),
       helloPort: this.#hellos.port,
       share: this.#deps.random.bytes(SHARE_BYTES),

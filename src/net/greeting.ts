@@ -6,7 +6,7 @@
 import { createHash, hkdfSync } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
-import { accept, type PeerId, publicKeyOf, reject, type Verdict } from '../base/base.ts'
+import { accept, isNodeName, type PeerId, publicKeyOf, reject, type Verdict } from '../base/base.ts'
 import { HELLO_KEY_BYTES, HELLO_SESSION_BYTES } from './hello-message.ts'
 
 export const GREETING_TOPIC = 'greet/1'
@@ -24,6 +24,14 @@ const greetingSchema = z.object({
   httpsPort: z.int().min(0).max(PORT_MAX),
   /** UDP port for hellos; 0 when there is none. */
   helloPort: z.int().min(0).max(PORT_MAX),
+  /**
+   * As the node calls itself. Older nodes say nothing; what is no name is nothing either, as it is
+   * no reason to lose a neighbour.
+   */
+  name: z
+    .string()
+    .default('')
+    .transform((text) => (isNodeName(text) ? text : '')),
   share: z.instanceof(Uint8Array).refine((bytes) => bytes.length === SHARE_BYTES),
 })
 

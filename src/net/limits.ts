@@ -72,3 +72,18 @@ export const DHT_PROVIDER_MS_MAX = 48 * 3_600_000
 export const DHT_CLEANUP_GAP_MS = 3_600_000
 /** Beyond this many connected peers, hints from mDNS and the DHT are not followed any more. */
 export const PEERS_WANTED = 32
+
+/** Between two samples of a link, in milliseconds: a hello comes every 3.75 s at most. */
+export const LINK_STEP_MS = 5_000
+/** Samples kept of a link: ten minutes, what somebody who turns an aerial looks back at. */
+export const LINK_STEPS_MAX = 120
+/** Links of which samples are kept, at 2.4 KB each: 16 peers on each of four interfaces. */
+export const LINKS_WATCHED_MAX = 64
+/** Steps for which the samples of a link that is gone are kept: then none is left that says anything. */
+export const LINK_ABSENT_STEPS_MAX = LINK_STEPS_MAX
+/** Every so many steps, so every 15 s, peers that are no neighbours are asked for a round trip. */
+export const PING_STEPS = 3
+/** Peers asked for a round trip at once. */
+export const PINGS_MAX = 32
+/** How long a ping may take, in milliseconds. */
+export const PING_MS_MAX = 5_000

@@ -134,11 +134,12 @@ export class Links {
   neighbours(): Neighbour[] {
     const found = new Map<string, Neighbour>()
     for (const link of this.#links.values()) {
-      const { hello, networkInterface, host, neighbourSinceMs, peerId } = link
+      const { hello, networkInterface, host, neighbourSinceMs, peerId, greeting } = link
       if (hello === undefined || networkInterface === undefined || host === undefined) continue
       if (neighbourSinceMs === undefined || !hello.isAlive) continue
       found.set(`${peerId} ${networkInterface.name}`, {
         peerId,
+        name: greeting.name,
         interfaceName: networkInterface.name,
         address: host,
         rttMs: hello.session.rttMs,
@@ -252,6 +253,7 @@ function toConnectedPeer(link: Link): ConnectedPeer {
     connectedAtMs: link.connectedAtMs,
     https: hasHttps ? { host, port: greeting.httpsPort } : undefined,
     version: greeting.version,
+    name: greeting.name,
     interfaceName: link.networkInterface?.name,
   }
 }

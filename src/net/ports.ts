@@ -22,6 +22,8 @@ export interface ConnectedPeer {
   https: HttpsAddress | undefined
   /** Undefined until the peer has greeted. */
   version: string | undefined
+  /** As the peer calls itself; empty when it has no name, or an older version. */
+  name: string
   /** The interface over which the key was proven, when it is one of ours (a segment peer). */
   interfaceName: string | undefined
 }
@@ -29,6 +31,8 @@ export interface ConnectedPeer {
 /** A segment peer that is truly one hop away, and how the hop is doing. */
 export interface Neighbour {
   peerId: PeerId
+  /** As it calls itself; may be empty. */
+  name: string
   interfaceName: string
   /** Zoned link-local or on-link address at which hellos are exchanged. */
   address: string

@@ -8,7 +8,15 @@ import { readFile } from 'node:fs/promises'
 import { parse, TomlError } from 'smol-toml'
 import { z } from 'zod'
 import { gatewayConfigSchema, statusConfigSchema } from '../api/api.ts'
-import { errorCode, isCityId, LOG_LEVELS, type Problem, parseCityId } from '../base/base.ts'
+import {
+  errorCode,
+  isCityId,
+  isNodeName,
+  LOG_LEVELS,
+  NODE_NAME_LENGTH_MAX,
+  type Problem,
+  parseCityId,
+} from '../base/base.ts'
 import { contentConfigSchema } from '../content/content.ts'
 import { networkConfigSchema } from '../net/net.ts'
 import { describeIssues, valueAt } from './config-problems.ts'
@@ -30,6 +38,27 @@ const citySchema = z
   .prefault({})
   .meta({ description: 'Which city this is.' })
 
+const nodeSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .transform((text) => text.trim())
+      .refine(
+        isNodeName,
+        `should be at most ${NODE_NAME_LENGTH_MAX} characters, all of them visible`,
+      )
+      .prefault('')
+      .meta({
+        description:
+          'What people call this node; shown to its neighbours and on its page, and no proof of ' +
+          'anything. Empty: it is known by its id alone.',
+        example: 'Library roof',
+      }),
+  })
+  .readonly()
+  .prefault({})
+  .meta({ description: 'This node.' })
+
 const logSchema = z
   .strictObject({
     level: z.enum(LOG_LEVELS).default('info').meta({
@@ -47,6 +76,7 @@ const logSchema = z
 export const configSchema = z
   .strictObject({
     city: citySchema,
+    node: nodeSchema,
     network: networkConfigSchema,
     content: contentConfigSchema,
     status: statusConfigSchema,

@@ -148,6 +148,7 @@ function peer(peerId: PeerId, port: number): ConnectedPeer {
     connectedAtMs: 0,
     https: { host: '127.0.0.1', port },
     version: 'test',
+    name: '',
     interfaceName: undefined,
   }
 }

@@ -33,6 +33,7 @@ export interface Answer {
 }
 
 export interface NodeOptions {
+  name?: string
   city?: string
   config?: object
   httpsPort?: number
@@ -70,6 +71,7 @@ export function createNode(options: NodeOptions = {}): TestNode {
     {
       city: parseCityId(options.city ?? 'home'),
       version: '0.1.0',
+      name: options.name ?? '',
       config: networkConfigSchema.parse({
         port: 0,
         hello_port: 0,
@@ -207,6 +209,7 @@ export async function startRawPeer(cleanup: Cleanup, { usesRelays = false } = {}
 export function rawGreeting(): Uint8Array {
   return encodeGreeting({
     version: '0.1.0',
+    name: '',
     httpsPort: 0,
     helloPort: 0,
     share: new Uint8Array(32),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the network's rooms put on the wire: beacons, hellos, greetings, and names of a city. */
+import { decode, encode } from '@ipld/dag-cbor'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { parseCityId, randomBelow, SeededRandom } from '../../src/base/base.ts'
 import { BEACON_BYTES, decodeBeacon, encodeBeacon } from '../../src/net/beacon-message.ts'
 import {
@@ -19,6 +21,7 @@ import {
   type Hello,
   helloSession,
 } from '../../src/net/hello-message.ts'
+import { GREETING_BYTES_MAX } from '../../src/net/limits.ts'
 import { endpointOf, multiaddrOf } from '../../src/net/link-transport.ts'
 import { peerNumber } from './net-support.ts'
 
@@ -134,6 +137,7 @@ describe('the hello message', () => {
 
 const greeting = {
   version: '0.1.0',
+  name: 'Bücherei am Platz',
   httpsPort: 7441,
   helloPort: 7443,
   share: new SeededRandom(31).bytes(32),
@@ -142,6 +146,52 @@ const greeting = {
 describe('the greeting', () => {
   it('comes out as it went in', () => {
     expect(decodeGreeting(encodeGreeting(greeting))).toEqual({ verdict: 'accept', value: greeting })
+  })
+
+  it('of an older node, which tells no name, is understood', () => {
+    const { name: _, ...older } = greeting
+    const value = { ...greeting, name: '' }
+    expect(decodeGreeting(encode(older))).toEqual({ verdict: 'accept', value })
+  })
+
+  it('with a name is understood by an older node', () => {
+    // The schema as it was before there were names: what it does not know it leaves out.
+    const older = z.object({
+      version: z.string(),
+      httpsPort: z.int(),
+      helloPort: z.int(),
+      share: z.instanceof(Uint8Array),
+    })
+    const { name: _, ...known } = greeting
+    expect(older.parse(decode(encodeGreeting(greeting)))).toEqual(known)
+  })
+
+  it.each([
+    ['that turns text around', 'exe.\u202egpj'],
+    ['that steers a terminal', '\u001b[2J'],
+    ['of two lines', 'one\ntwo'],
+    ['that hides something', 'a\u200bb'],
+    ['that is too long', 'x'.repeat(41)],
+    ['that is not trimmed', ' roof'],
+  ])('has no name where it tells one %s', (_what, name) => {
+    const value = { ...greeting, name: '' }
+    expect(decodeGreeting(encodeGreeting({ ...greeting, name }))).toEqual({
+      verdict: 'accept',
+      value,
+    })
+  })
+
+  it('has the longest name that there may be', () => {
+    const name = '\u{1f3e0}'.repeat(40)
+    expect(decodeGreeting(encodeGreeting({ ...greeting, name }))).toMatchObject({
+      value: { name },
+    })
+    expect(encodeGreeting({ ...greeting, name }).length).toBeLessThan(GREETING_BYTES_MAX)
+  })
+
+  it('whose name is no text is refused', () => {
+    const bad = encode({ ...greeting, name: 7 })
+    expect(decodeGreeting(bad)).toMatchObject({ verdict: 'reject' })
   })
 
   it.each([

@@ -14,6 +14,7 @@ import {
   type Logger,
   type Metrics,
 } from '../../base/base.ts'
+import type { Traffic } from '../traffic.ts'
 import { createCertificate, type Signer } from './certificate.ts'
 import { preferredCiphers } from './ciphers.ts'
 import { type PeerTarget, unreachable } from './dial.ts'
@@ -29,6 +30,8 @@ export interface PeerHttpsClientDeps {
   log: Logger
   metrics: Metrics
   clock: Clock
+  /** Counts bytes for each peer. */
+  traffic?: Traffic
 }
 
 export interface PeerHttpsClientOptions {
@@ -49,6 +52,7 @@ export interface PeerRequest {
 export class PeerHttpsClient {
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #traffic: Traffic | undefined
   readonly #limits: PeerHttpsClientLimits
   readonly #secureContext: SecureContext
   readonly #pool: ConnectionPool
@@ -59,6 +63,7 @@ export class PeerHttpsClient {
   constructor(deps: PeerHttpsClientDeps, options: PeerHttpsClientOptions) {
     this.#log = deps.log
     this.#clock = deps.clock
+    this.#traffic = deps.traffic
     this.#limits = { ...CLIENT_LIMITS, ...options.limits }
     this.#requests = deps.metrics.counter(
       'citynode_net_https_requests_total',
@@ -136,6 +141,7 @@ export class PeerHttpsClient {
     const deps = { secureContext: this.#secureContext, clock: this.#clock, limits: this.#limits }
     try {
       const connection = await PeerConnection.open(target, deps, signal)
+      this.#traffic?.watch(connection.counts, () => target.peerId)
       if (!signal.aborted) return connection
       connection.destroy()
       throw abortReason(signal)

@@ -6,6 +6,7 @@
  */
 import type { TLSSocket } from 'node:tls'
 import { CodedError } from '../../base/base.ts'
+import type { CountingSocket } from '../traffic.ts'
 import { type DialDeps, dialPeer, type PeerTarget } from './dial.ts'
 import { HELD_BYTES_MAX, RECEIVE_BYTES } from './limits.ts'
 
@@ -65,6 +66,11 @@ export class PeerConnection {
     if (!hasSpokenEarly) return connection
     connection.destroy()
     throw badAnswer('it came before there was a question')
+  }
+
+  /** What counts the bytes that go over it. */
+  get counts(): CountingSocket {
+    return this.#socket
   }
 
   /** Open, with nothing that came and was not asked for. */

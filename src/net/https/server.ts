@@ -17,9 +17,11 @@ import {
   type HealthCondition,
   type Logger,
   type Metrics,
+  type PeerId,
   type Service,
 } from '../../base/base.ts'
 import type { Caller, Guard, Need } from '../guard.ts'
+import type { Traffic } from '../traffic.ts'
 import { createCertificate, type Signer } from './certificate.ts'
 import { preferredCiphers } from './ciphers.ts'
 import { ConnectionLedger } from './connections.ts'
@@ -33,6 +35,10 @@ export interface PeerHttpsServerDeps {
   metrics: Metrics
   clock: Clock
   guard: Guard
+  /** Counts bytes for each peer. */
+  traffic?: Traffic
+  /** Who has this address now; an anonymous caller's bytes are counted to them. */
+  peerAt?: (address: string) => PeerId | undefined
 }
 
 export interface PeerHttpsServerOptions {
@@ -206,8 +212,17 @@ export class PeerHttpsServer implements Service {
         ? { kind: 'peer', peerId: proof.peerId }
         : { kind: 'anonymous', address: socket.remoteAddress ?? '' }
     const admission = this.#ledger.settle(id, caller)
-    if (admission.admitted) this.#calls.set(socket, { caller, inFlight: 0 })
-    else this.#refuse(socket, admission.reason)
+    if (!admission.admitted) {
+      this.#refuse(socket, admission.reason)
+      return
+    }
+    this.#calls.set(socket, { caller, inFlight: 0 })
+    this.#deps.traffic?.watch(socket, () => this.#peerOf(caller))
+  }
+
+  #peerOf(caller: Caller): PeerId | undefined {
+    if (caller.kind === 'peer') return caller.peerId
+    return caller.kind === 'anonymous' ? this.#deps.peerAt?.(caller.address) : undefined
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
