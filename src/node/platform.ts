@@ -11,6 +11,8 @@ import {
   PrometheusMetrics,
   SystemClock,
   SystemRandom,
+  type Vitals,
+  VitalsReader,
 } from '../system/system.ts'
 
 export interface Platform {
@@ -27,6 +29,8 @@ export interface Platform {
   hostName: string
   /** Whether the processor has AES instructions: decides which cipher is cheap. */
   hasAes: boolean
+  /** How the machine is doing. Never rejects. */
+  vitals: { read(): Promise<Vitals> }
 }
 
 /** The machine itself. */
@@ -41,6 +45,7 @@ export function machinePlatform(options: { dataFolder: string; log: Logger }): P
     pageFolder: fileURLToPath(new URL('./page/', import.meta.url)),
     hostName: hostname(),
     hasAes: hasAesInstructions(readProcessorFacts()),
+    vitals: new VitalsReader(options),
   }
 }
 

@@ -21,3 +21,9 @@ export const EVENT_LOOP_SAMPLE_MS = 100
 
 /** How deep the causes of an error are followed into the log. */
 export const ERROR_CAUSE_DEPTH_MAX = 5
+
+/** Between two looks at the machine's health while nobody asks, in ms: heat and disks are slow. */
+export const VITALS_GAP_MS = 60_000
+
+/** A reading of the machine that is younger than this, in ms, is not made anew. */
+export const VITALS_AGE_MS_MAX = 4_000

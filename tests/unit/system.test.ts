@@ -5,9 +5,9 @@ import { CodedError, type Logger } from '../../src/base/base.ts'
 import {
   createLogger,
   PrometheusMetrics,
-  readVitals,
   runCommand,
   SystemRandom,
+  VitalsReader,
 } from '../../src/system/system.ts'
 
 describe('SystemRandom', () => {
@@ -186,17 +186,19 @@ describe('runCommand', () => {
   })
 })
 
-describe('readVitals', () => {
-  it('knows memory, disk and uptime of this machine', async () => {
-    const vitals = await readVitals({ dataFolder: '/' })
+describe('the vitals of this machine', () => {
+  it('are memory, disk, uptime, and from the second reading on its load', async () => {
+    const reader = new VitalsReader({ dataFolder: '/' })
+    await reader.read()
+    const vitals = await reader.read()
     expect(vitals.memory?.totalBytes).toBeGreaterThan(2 ** 20)
     expect(vitals.disk?.totalBytes).toBeGreaterThan(vitals.disk?.availableBytes ?? 0)
     expect(vitals.uptimeS).toBeGreaterThan(0)
     expect(vitals.load ?? 0).toBeLessThanOrEqual(1)
   })
 
-  it('leaves out what cannot be read', async () => {
-    const vitals = await readVitals({ dataFolder: '/citynode-none' })
+  it('lack what cannot be read', async () => {
+    const vitals = await new VitalsReader({ dataFolder: '/citynode-none' }).read()
     expect(vitals).not.toHaveProperty('disk')
     expect(vitals).toHaveProperty('memory')
   })
