@@ -12,6 +12,8 @@ import type { CID } from 'multiformats/cid'
 import {
   type Clock,
   CodedError,
+  EventHub,
+  type EventSource,
   errorCode,
   type HealthCondition,
   type Logger,
@@ -61,7 +63,7 @@ import {
 import { Gateway } from './gateway/gateway.ts'
 import { answerHave } from './having.ts'
 import { conditionsOf } from './health.ts'
-import { checkTexts, type Item, type ItemTotals } from './item.ts'
+import { checkTexts, type Item, type ItemEvents, type ItemTotals } from './item.ts'
 import { openFile, type ReadRange, sourceOf } from './library.ts'
 import {
   ADDS_MAX,
@@ -94,7 +96,7 @@ export type { CarReport, Landing } from './carrying/carrying.ts'
 export * from './config.ts'
 export * from './desk/desk.ts'
 export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
-export type { Item, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
+export type { Item, ItemEvents, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
 export { kindOf, UNKNOWN_KIND } from './kinds.ts'
 export * from './refusals/refusals.ts'
 export type { Shown } from './showing.ts'
@@ -156,6 +158,7 @@ export class Content implements Service {
   /** Work that must end before the node may stop. */
   readonly #running = new Set<Promise<unknown>>()
   readonly #repairs: Repairs
+  readonly #hub: EventHub<ItemEvents>
   #notes: Timer | undefined
   #addingCount = 0
   #isFull = false
@@ -165,6 +168,7 @@ export class Content implements Service {
     const { database, clock, log } = deps
     const disk = deps.disk ?? machineDisk
     this.#deps = deps
+    this.#hub = new EventHub(log)
     this.#disk = disk
     const makeRoom = (): Promise<unknown> => this.#makeRoom()
     const store = new BlockStore({ database, disk, clock, log, makeRoom }, options)
@@ -202,6 +206,7 @@ export class Content implements Service {
       log.error('an item is damaged', { cid: cid.toString(), name, missingCount })
     }
     await adoptFound({ ...this.#addingDeps, disk: this.#disk, log }, report, signal)
+    this.#store.items.watch((change) => this.#hub.announce('itemChanged', change))
     network.answer(
       HAVE_TOPIC,
       {
@@ -234,6 +239,10 @@ export class Content implements Service {
       return { name, isChanged, isPublic: visibility === 'public' }
     })
     return conditionsOf({ damaged, isFull: this.#isFull, isRebuilt: this.#isRebuilt })
+  }
+
+  get events(): EventSource<ItemEvents> {
+    return this.#hub
   }
 
   statistics(): ContentStatistics {

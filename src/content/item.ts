@@ -56,6 +56,11 @@ export interface Item extends ItemTexts {
   publication: Uint8Array | undefined
 }
 
+export type ItemEvents = {
+  /** Before: undefined when it is new here. After: undefined when it is gone. */
+  itemChanged: { before: Item | undefined; after: Item | undefined }
+}
+
 export interface ItemTotals {
   count: number
   publicCount: number

@@ -43,12 +43,22 @@ interface ItemRow {
 /** What an item that arrives is called while its CID is not known: no CID begins so. */
 const NAMELESS = 'arriving-'
 
+/** An item before and after a change; undefined: it was not here, or is not any more. */
+export interface ItemChange {
+  before: StoredItem | undefined
+  after: StoredItem | undefined
+}
+
 export class Catalogue {
   readonly #database: IndexDatabase
   readonly #byCid: Statement<ItemRow, [string]>
   readonly #totals: Statement<{ count: number; publicCount: number; sizeBytes: number }, []>
   readonly #bySequence: Statement<ItemRow, [number]>
   #lastUse: number
+  /** Told of changes once they are in the table for good, and not before. */
+  #onChange: ((change: ItemChange) => void) | undefined
+  /** How items were before the changes that are not told yet. */
+  readonly #touched = new Map<number, StoredItem | undefined>()
   /** Uses that are not in the table yet: reading must not wear out a card. */
   readonly #uses = new Map<number, number>()
 
@@ -65,6 +75,11 @@ export class Catalogue {
       .prepare<{ last: number | null }>('SELECT max(last_use) AS last FROM content_items')
       .get()
     this.#lastUse = latest?.last ?? 0
+  }
+
+  /** From now on tells `listener` what becomes of items; what merely arrives is not one yet. */
+  watch(listener: (change: ItemChange) => void): void {
+    this.#onChange = listener
   }
 
   /** Oldest first; without what is still arriving. */
@@ -149,6 +164,7 @@ export class Catalogue {
 
   /** Writes what a record says into the row of an item. */
   apply(sequence: number, record: ItemRecord, state: ItemState): void {
+    this.#touch(sequence)
     this.#database
       .prepare<never, [Record<string, string | number | Uint8Array | null>]>(
         `UPDATE content_items
@@ -180,6 +196,7 @@ export class Catalogue {
 
   /** @param isChanged by its owner, who has a file of it elsewhere. */
   setDamaged(sequence: number, { isChanged }: { isChanged: boolean }): void {
+    this.#touch(sequence)
     this.#database
       .prepare<never, [number, number]>(
         "UPDATE content_items SET state = 'damaged', is_changed = ? WHERE sequence = ?",
@@ -188,6 +205,7 @@ export class Catalogue {
   }
 
   remove(sequence: number): void {
+    this.#touch(sequence)
     this.#database
       .prepare<never, [number]>('DELETE FROM content_items WHERE sequence = ?')
       .run(sequence)
@@ -222,6 +240,28 @@ export class Catalogue {
       )
       .all(limit)
       .map(itemFrom)
+  }
+
+  /** The transaction that we are in may yet fail: what it came to is looked up after it. */
+  #touch(sequence: number): void {
+    if (this.#onChange === undefined || this.#touched.has(sequence)) return
+    if (this.#touched.size === 0) queueMicrotask(() => this.#tellTouched())
+    this.#touched.set(sequence, this.#finished(sequence))
+  }
+
+  #tellTouched(): void {
+    const touched = [...this.#touched]
+    this.#touched.clear()
+    for (const [sequence, before] of touched) {
+      const after = this.#finished(sequence)
+      const isSame = before?.revision === after?.revision && before?.state === after?.state
+      if (!isSame) this.#onChange?.({ before, after })
+    }
+  }
+
+  #finished(sequence: number): StoredItem | undefined {
+    const row = this.#bySequence.get(sequence)
+    return row === undefined || row.state === 'arriving' ? undefined : itemFrom(row)
   }
 
   /** Until it is finished nobody knows what it is called: nothing else does begin so. */
