@@ -20,6 +20,7 @@ import {
   STOP_GRACE_MS,
 } from './limits.ts'
 import { listenError } from './listening.ts'
+import { Live, serveLive } from './live/live.ts'
 import {
   type OwnerToken,
   openOwnerToken,
@@ -50,6 +51,7 @@ export type {
   ApiPlace,
   ItemTotals,
 } from './item-ports.ts'
+export type { ItemEvents, ItemSeen, LinkSource, LiveSources } from './live/live.ts'
 export { openApiDocument, renderApiDocs } from './openapi/openapi.ts'
 export { OWNER_TOKEN_FILE_NAME } from './owner/owner.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
@@ -72,6 +74,7 @@ export class ApiServer implements Service {
   readonly name = 'api'
   readonly #deps: ApiDeps
   readonly #options: ApiOptions
+  readonly #live: Live
   #control: HttpServer | undefined
   #lan: HttpServer | undefined
   #token: OwnerToken | undefined
@@ -80,7 +83,10 @@ export class ApiServer implements Service {
   #hasSocket = false
 
   constructor(deps: ApiDeps, options: ApiOptions) {
-    this.#deps = deps
+    const { clock, log } = deps
+    const common = { clock, log, items: deps.items, health: () => deps.health() }
+    this.#live = new Live({ ...deps.live, ...common, observe: () => this.#observe() })
+    this.#deps = { ...deps, items: this.#live.track(deps.items) }
     this.#options = options
   }
 
@@ -113,6 +119,7 @@ export class ApiServer implements Service {
     const token = await openOwnerToken(this.#options.ownerTokenPath, this.#deps.random)
     this.#token = token
     this.#pageFiles = await openPageFiles(this.#options.pageFolder)
+    this.#live.start()
     await this.#startLan(token)
     signal.throwIfAborted()
     await this.#startControl(token)
@@ -123,6 +130,7 @@ export class ApiServer implements Service {
       advice: 'Start it again, then repeat the command: it goes on from what it has.',
     })
     this.#stopping.abort(reason)
+    this.#live.stop()
     if (this.#hasSocket) await removeControlSocket(this.#options.controlSocketPath)
     this.#hasSocket = false
     await Promise.all([this.#close(this.#control), this.#close(this.#lan)])
@@ -179,6 +187,7 @@ export class ApiServer implements Service {
       renderStatusPage,
       gatewayPort,
     })
+    serveLive(server, this.#live, this.#deps.live)
     serveOwnerLinks(server, { links: () => this.ownerLinks(), renew: () => token.renew() })
   }
 

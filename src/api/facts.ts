@@ -41,7 +41,7 @@ export function publicStatusOf(observed: Observed): PublicStatus {
   return {
     peerId: node.peerId,
     did: didKeyOf(node.peerId),
-    name: '',
+    name: node.name,
     version: node.version,
     city: node.city,
     uptimeSeconds: secondsBetween(node.startedAtMs, nowMs),
@@ -81,7 +81,7 @@ export function peerOf(
 ): PeerFacts {
   return {
     peerId: peer.peerId,
-    name: '',
+    name: peer.name,
     address: peer.address,
     direction: peer.direction,
     connectedForSeconds: secondsBetween(peer.connectedAtMs, nowMs),
@@ -98,7 +98,7 @@ function publicNeighbourOf(
 ): PublicNeighbour {
   return {
     peerId: neighbour.peerId,
-    name: '',
+    name: neighbour.name,
     interfaceName: neighbour.interfaceName,
     rttMs: neighbour.rttMs ?? null,
     lossIn: neighbour.lossIn ?? null,

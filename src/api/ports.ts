@@ -8,10 +8,13 @@ import type { ApiCarrying } from './carry-routes.ts'
 import type { OwnNames } from './doorman.ts'
 import type { PeoplesLibrary, Views } from './gateway/gateway.ts'
 import type { ApiItems } from './item-ports.ts'
+import type { LiveSources } from './live/live.ts'
 import type { ApiRefusals } from './refusal-routes.ts'
 
 export interface NodeFacts {
   peerId: PeerId
+  /** As its owner calls it; may be empty. */
+  name: string
   version: string
   city: string
   /** Monotonic milliseconds. */
@@ -31,6 +34,7 @@ export interface ApiDeps {
   views: Views
   carrying: ApiCarrying
   refusals: ApiRefusals
+  live: LiveSources
   /** Where browsers open items; undefined while there is no gateway. */
   gatewayPort(): number | undefined
   /** The configuration in effect. */

@@ -40,6 +40,8 @@ export class ApiProblem extends CodedError {
 
 export interface CallOptions {
   cid?: string
+  /** Of a transfer. */
+  id?: number
   query?: Readonly<Record<string, string>>
   bytes?: AsyncIterable<Uint8Array>
   /** Of `bytes`. */
@@ -117,7 +119,9 @@ export class Call {
   }
 
   #send(endpoint: Endpoint, options: CallOptions): Promise<TransportAnswer> {
-    const path = endpoint.path.replace(':cid', () => encodeURIComponent(options.cid ?? ''))
+    const path = endpoint.path
+      .replace(':cid', () => encodeURIComponent(options.cid ?? ''))
+      .replace(':id', () => String(options.id ?? ''))
     const query = new URLSearchParams(options.query).toString()
     const { contentType = 'application/octet-stream' } = options
     const type = options.json === undefined ? contentType : 'application/json'

@@ -33,6 +33,8 @@ export interface LiveCalls {
   happenings(signal?: AbortSignal): Promise<readonly Happening[]>
   publicHappenings(signal?: AbortSignal): Promise<readonly Happening[]>
   transfers(signal?: AbortSignal): Promise<readonly TransferFacts[]>
+  /** As it is then; what had ended stays as it was. */
+  stopTransfer(id: number, signal?: AbortSignal): Promise<TransferFacts>
   openView(cid: string, options?: { path?: string; signal?: AbortSignal }): Promise<View>
   ownerLinks(signal?: AbortSignal): Promise<readonly string[]>
   /** With a new token: the old links are worth nothing then. */
@@ -50,6 +52,8 @@ export function liveCalls(call: Call): LiveCalls {
     publicHappenings: async (signal) =>
       (await call.json(endpoints.publicHappenings, { signal })).happenings,
     transfers: async (signal) => (await call.json(endpoints.transfers, { signal })).transfers,
+    stopTransfer: async (id, signal) =>
+      (await call.json(endpoints.stopTransfer, { id, signal })).transfer,
     openView: (cid, { path = '', signal } = {}) =>
       call.json(endpoints.openView, { json: { cid, path }, signal }),
     ownerLinks: async (signal) => (await call.json(endpoints.ownerLinks, { signal })).links,

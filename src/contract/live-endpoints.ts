@@ -6,6 +6,7 @@ import {
   happeningsSchema,
   linksSchema,
   ownerLinksSchema,
+  transferParamsSchema,
   transferSchema,
   viewRequestSchema,
   viewSchema,
@@ -78,6 +79,15 @@ export const liveEndpoints = {
     path: '/v1/transfers',
     needs: '/item/list',
     answer: z.object({ transfers: z.array(transferSchema) }),
+  },
+  stopTransfer: {
+    title: 'Stop an addition or a fetch; what has arrived of a fetch stays for the next time',
+    reach: 'everywhere',
+    method: 'DELETE',
+    path: '/v1/transfers/:id',
+    needs: '/item/fetch',
+    params: transferParamsSchema,
+    answer: z.object({ transfer: transferSchema }),
   },
   openView: {
     title: 'Let a browser look at something private for a while, through the gateway',

@@ -81,6 +81,8 @@ export const transferSchema = z.object({
 })
 export type TransferFacts = z.infer<typeof transferSchema>
 
+export const transferParamsSchema = z.object({ id: z.coerce.number().int().min(1) })
+
 export const HAPPENING_CODES = [
   'NODE_STARTED',
   'NEIGHBOUR_FOUND',

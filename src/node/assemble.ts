@@ -16,12 +16,21 @@ import {
   WithdrawalWatch,
 } from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
-import { CityNetwork, LocalGuard, PeerHttpsClient, PeerHttpsServer } from '../net/net.ts'
+import {
+  CityNetwork,
+  LinkWatch,
+  LocalGuard,
+  PeerHttpsClient,
+  PeerHttpsServer,
+  Traffic,
+} from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
+import { MachineWatch } from '../system/system.ts'
 import { createGatewayPages, renderStatusPage } from '../web/web.ts'
 import type { Config } from './config.ts'
 import { DATABASE_NAME } from './file-names.ts'
 import { libraryOf, ownersLibraryOf } from './library.ts'
+import { liveSourcesOf } from './live-sources.ts'
 import type { Platform } from './platform.ts'
 import { VERSION } from './version.ts'
 
@@ -49,6 +58,11 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     setsAsideDamaged: true,
   })
   const guard = new LocalGuard()
+  const traffic = new Traffic()
+  const machine = new MachineWatch(
+    { clock, reader: platform.vitals },
+    { freeBytesMin: config.content.free_bytes_min },
+  )
 
   const network = new CityNetwork(
     {
@@ -58,10 +72,11 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       identity,
       httpsPort: () => https.actualPort,
     },
-    { city: config.city.id, version: VERSION, config: config.network },
+    { city: config.city.id, version: VERSION, name: config.node.name, config: config.network },
   )
+  const links = new LinkWatch({ clock, log: log.child({ room: 'network' }), network, traffic })
   const httpsClient = new PeerHttpsClient(
-    { signer: identity, log: log.child({ room: 'https' }), metrics, clock },
+    { signer: identity, log: log.child({ room: 'https' }), metrics, clock, traffic },
     { hasAes: platform.hasAes },
   )
   const refusals = new Refusals(
@@ -106,7 +121,15 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     refusals,
   })
   const https = new PeerHttpsServer(
-    { signer: identity, log: log.child({ room: 'https' }), metrics, clock, guard },
+    {
+      signer: identity,
+      log: log.child({ room: 'https' }),
+      metrics,
+      clock,
+      guard,
+      traffic,
+      peerAt: (address) => network.peerAt(address),
+    },
     {
       address: config.content.address,
       port: config.content.port,
@@ -133,6 +156,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       items: new OwnerDesk({ content, refusals, dataFolder }),
       carrying: content,
       refusals,
+      live: liveSourcesOf({ content, network, links, machine }, config.content),
       neighbours: () => network.neighbours(),
       peers: () => network.connectedPeers(),
       gatewayPort: () => (gateway.port === 0 ? undefined : gateway.port),
@@ -140,6 +164,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
       health: () => lifecycle.health(),
       status: () => ({
         peerId: identity.peerId,
+        name: config.node.name,
         version: VERSION,
         city: config.city.id,
         startedAtMs,
@@ -172,7 +197,17 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     config.gateway,
   )
 
-  const services: Service[] = [content, refusals, https, network, watch, api, gateway]
+  const services: Service[] = [
+    machine,
+    content,
+    refusals,
+    https,
+    network,
+    links,
+    watch,
+    api,
+    gateway,
+  ]
   const lifecycle = new Lifecycle(services, { clock, log })
   return {
     peerId: identity.peerId,

@@ -264,7 +264,7 @@ describe('--json', () => {
     node.meetOthers()
     const neighbour = {
       peerId: NEIGHBOUR_ID,
-      name: '',
+      name: 'Next door',
       interfaceName: 'wlan0',
       rttMs: 2.5,
       lossIn: 0,
@@ -275,7 +275,7 @@ describe('--json', () => {
     }
     const peer = {
       peerId: NEIGHBOUR_ID,
-      name: '',
+      name: 'Next door',
       address: '/ip4/10.0.0.2/tcp/7440',
       direction: 'inbound',
       connectedForSeconds: expect.any(Number),
@@ -287,12 +287,12 @@ describe('--json', () => {
       neighbours: [{ ...neighbour, address: 'fe80::1%wlan0' }],
     })
     expect(await json(['peers'])).toEqual({
-      peers: [peer, { ...peer, peerId: FAR_ID, interfaceName: null, isNeighbour: false }],
+      peers: [peer, { ...peer, peerId: FAR_ID, name: '', interfaceName: null, isNeighbour: false }],
     })
     expect(await json(['status'])).toEqual({
       peerId: PEER_ID,
       did: expect.stringMatching(/^did:key:z6Mk/),
-      name: '',
+      name: 'Test box',
       version: '0.1.0',
       city: 'test-city',
       uptimeSeconds: expect.any(Number),

@@ -36,6 +36,7 @@ import {
 import { type ConnectedPeer, LocalGuard, type Neighbour } from '../../src/net/net.ts'
 import { type NetworkInterface, SystemClock, SystemRandom } from '../../src/system/system.ts'
 import { renderStatusPage } from '../../src/web/web.ts'
+import { FakeLive } from '../support/live.ts'
 
 export const PEER_ID = peerIdFromPublicKey(new Uint8Array(32).fill(1))
 export const NEIGHBOUR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(2))
@@ -357,6 +358,7 @@ const carriesNothing: ApiDeps['carrying'] = {
 export class FakeNode {
   readonly items = new FakeItems()
   readonly refusals = new FakeRefusals()
+  readonly live = new FakeLive()
   conditions: HealthCondition[] = []
   neighbours: Neighbour[] = []
   peers: ConnectedPeer[] = []
@@ -381,6 +383,7 @@ export class FakeNode {
     const deps: ApiDeps = {
       status: () => ({
         peerId: PEER_ID,
+        name: 'Test box',
         version: '0.1.0',
         city: 'test-city',
         startedAtMs,
@@ -395,6 +398,7 @@ export class FakeNode {
       views: this.views,
       carrying: carriesNothing,
       refusals: this.refusals,
+      live: this.live,
       config: () => ({ network: { port: 7440 }, city: { id: 'test-city' } }),
       metrics: { render: async () => 'citynode_up 1\n', contentType: 'text/plain; version=0.0.4' },
       health: () => this.conditions,
@@ -430,6 +434,7 @@ export class FakeNode {
     this.neighbours = [
       {
         peerId: NEIGHBOUR_ID,
+        name: 'Next door',
         interfaceName: 'wlan0',
         address: 'fe80::1%wlan0',
         rttMs: 2.5,
@@ -441,6 +446,7 @@ export class FakeNode {
     ]
     this.peers = [NEIGHBOUR_ID, FAR_ID].map((peerId) => ({
       peerId,
+      name: peerId === NEIGHBOUR_ID ? 'Next door' : '',
       address: '/ip4/10.0.0.2/tcp/7440',
       direction: 'inbound' as const,
       connectedAtMs: nowMs,
