@@ -17,6 +17,7 @@ import {
   restoreCommand,
 } from './identity-commands.ts'
 import { addItemCommands } from './item-commands.ts'
+import { addLiveCommands } from './live-commands.ts'
 import {
   configCheckCommand,
   configShowCommand,
@@ -68,6 +69,7 @@ export async function runCli(
   addCarryCommands(program, run)
   addIdentityCommands(program, run)
   addRefusalCommands(program, run)
+  addLiveCommands(program, run)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode

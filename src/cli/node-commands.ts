@@ -70,7 +70,7 @@ export async function peersCommand({ client, io, output }: CommandContext): Prom
   const peers = await client.peers(io.signal)
   if (peers.length === 0) output.note('No other node is connected yet.')
   const rows = peers.map((peer) => [
-    shortId(peer.peerId),
+    nodeName(peer),
     peer.isNeighbour ? 'neighbour' : peer.interfaceName === null ? 'farther' : 'same segment',
     peer.direction === 'inbound' ? 'it called' : 'we called',
     formatDuration(peer.connectedForSeconds),
@@ -148,6 +148,7 @@ function formatStatus(status: Status): string {
   }
   const { itemsCount, publicItemsCount, itemsSizeBytes } = status
   const facts = formatFacts([
+    ...(status.name === '' ? [] : [['Name', plain(status.name)] as const]),
     ['Node', status.peerId],
     ['City', status.city],
     ['Version', status.version],
@@ -165,11 +166,16 @@ function countOfNeighbours(count: number): string {
   return count === 1 ? '1 neighbour' : `${count} neighbours`
 }
 
+/** Names can be alike, ids cannot. */
+function nodeName({ name, peerId }: { name: string; peerId: string }): string {
+  return name === '' ? shortId(peerId) : `${plain(name)} ${shortId(peerId)}`
+}
+
 function neighbourRow(neighbour: NeighbourFacts): string[] {
   const { rttMs, lossIn, lossOut } = neighbour
   const percent = (loss: number | null): string => (loss === null ? '?' : `${percentOf(loss)} %`)
   return [
-    shortId(neighbour.peerId),
+    nodeName(neighbour),
     plain(neighbour.interfaceName),
     qualityOf(neighbour),
     rttMs === null ? 'not known yet' : `${rttMs.toFixed(1)} ms`,

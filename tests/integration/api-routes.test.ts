@@ -9,26 +9,14 @@ import { ask, cidOf, FakeNode, makeFolder } from './api-fake-node.ts'
 
 const table: readonly (readonly [string, Endpoint])[] = Object.entries(endpoints)
 
-/** In the table, and served by nobody yet: whoever serves one takes it out of here. */
-const UNSERVED: readonly Endpoint[] = [
-  endpoints.events,
-  endpoints.publicEvents,
-  endpoints.links,
-  endpoints.publicLinks,
-  endpoints.vitals,
-  endpoints.happenings,
-  endpoints.publicHappenings,
-  endpoints.transfers,
-]
-
-const wanted = table.map(([, endpoint]) => endpoint).filter((one) => !UNSERVED.includes(one))
+const wanted = table.map(([, endpoint]) => endpoint)
 
 function placeOf({ method, path }: Endpoint): string {
   return `${method} ${path}`
 }
 
 function pathOf({ path }: Endpoint): string {
-  return path.replace(':cid', cidOf(Buffer.from('x')).toString())
+  return path.replace(':cid', cidOf(Buffer.from('x')).toString()).replace(':id', '1')
 }
 
 let folder: string
@@ -143,7 +131,9 @@ describe('every route', () => {
       const isOpen = wanted.some((one) => {
         return placeOf(one) === placeOf(endpoint) && one.needs === 'public'
       })
-      const { status } = await ask({ port: server.lanPort }, endpoint.method, pathOf(endpoint))
+      // Events have no end; their head is all that is asked about here.
+      const method = endpoint.answer === 'events' ? 'HEAD' : endpoint.method
+      const { status } = await ask({ port: server.lanPort }, method, pathOf(endpoint))
       if (endpoint.reach === 'socket') expect([404, 405], placeOf(endpoint)).toContain(status)
       else if (endpoint.method !== 'GET') expect(status, placeOf(endpoint)).toBe(405)
       else if (!isOpen) expect(status, placeOf(endpoint)).toBe(401)

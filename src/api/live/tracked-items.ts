@@ -52,6 +52,7 @@ function passedOn(
 ): Omit<ApiItems, 'addFile' | 'addArchive' | 'addReference' | 'fetch'> {
   return {
     list: () => items.list(),
+    page: (question) => items.page(question),
     totals: () => items.totals(),
     get: (cid) => items.get(cid),
     change: (cid, changes) => items.change(cid, changes),
