@@ -265,7 +265,7 @@ describe('the client', () => {
     const server = await bench.server({ handler: stallAfterFirstChunk })
     const clock = new VirtualClock()
     const { body } = await bench
-      .client(undefined, {}, clock)
+      .client(undefined, {}, { clock })
       .request(bench.target(server), { path: '/', signal: never() })
     let bytes = 0
     const read = body.read((piece) => {
@@ -285,7 +285,7 @@ describe('the client', () => {
     })
     const clock = new VirtualClock()
     const { body } = await bench
-      .client(undefined, {}, clock)
+      .client(undefined, {}, { clock })
       .request(bench.target(server), { path: '/', signal: never() })
     // Before it begins to read, and while it is busy with what came.
     clock.advance(600_000)
@@ -311,7 +311,7 @@ describe('the client', () => {
     })
     const clock = new VirtualClock()
     const answer = bench
-      .client(undefined, {}, clock)
+      .client(undefined, {}, { clock })
       .request(bench.target(server), { path: '/', signal: never() })
     const failed = expect(answer).rejects.toMatchObject({ code: 'PEER_TIMEOUT' })
     await until('asked', () => asked)

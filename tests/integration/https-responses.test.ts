@@ -331,7 +331,7 @@ describe('a kept connection', () => {
   it('is closed by us when nobody needs it for a while, and when the peer closes it', async () => {
     const peer = await new RawPeer().start((socket) => socket.write(sized('hello')))
     const clock = new VirtualClock()
-    const client = bench.client(undefined, { idleMs: 1000 }, clock)
+    const client = bench.client(undefined, { idleMs: 1000 }, { clock })
     await readText((await ask(client, peer)).body)
     clock.advance(999)
     expect(client.idleConnections).toBe(1)

@@ -28,6 +28,7 @@ import {
   type RequestHandler,
   type Signer,
 } from '../../src/net/https/https.ts'
+import type { Traffic } from '../../src/net/net.ts'
 import { createSigner } from '../unit/certificate-support.ts'
 
 export const HOST = '127.0.0.1'
@@ -65,6 +66,8 @@ export interface ServerSetup {
   limits?: Partial<PeerHttpsServerLimits>
   clock?: Clock
   needs?: 'public' | `/${string}`
+  traffic?: Traffic
+  peerAt?: (address: string) => PeerId | undefined
 }
 
 /** Says who asked. */
@@ -93,6 +96,8 @@ export class Bench {
         metrics: this.metrics,
         clock: setup.clock ?? realClock,
         guard: new LocalGuard(),
+        ...(setup.traffic === undefined ? {} : { traffic: setup.traffic }),
+        ...(setup.peerAt === undefined ? {} : { peerAt: setup.peerAt }),
       },
       {
         address: setup.address ?? HOST,
@@ -108,10 +113,10 @@ export class Bench {
   client(
     signer: Signer = createSigner(),
     limits: Partial<PeerHttpsClientLimits> = {},
-    clock = realClock,
+    more: { clock?: Clock; traffic?: Traffic } = {},
   ) {
     const client = new PeerHttpsClient(
-      { signer, log: silentLogger, metrics: silentMetrics, clock },
+      { signer, log: silentLogger, metrics: silentMetrics, clock: realClock, ...more },
       { hasAes: true, limits },
     )
     this.later(() => client.close())
