@@ -35,6 +35,11 @@ export class EventHub<Events extends EventMap> implements EventSource<Events> {
     signal.addEventListener('abort', () => listeners.delete(listener), { once: true })
   }
 
+  /** Whether anybody listens: what it takes to announce something may be spared else. */
+  hasListeners(name: keyof Events): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
+  }
+
   announce<Name extends keyof Events>(name: Name, fact: Events[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {

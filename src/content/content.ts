@@ -12,7 +12,6 @@ import type { CID } from 'multiformats/cid'
 import {
   type Clock,
   CodedError,
-  EventHub,
   type EventSource,
   errorCode,
   type HealthCondition,
@@ -140,6 +139,7 @@ const NO_WISHES = { isPublic: false, isKept: false }
 
 export class Content implements Service {
   readonly name = 'content'
+  readonly events: EventSource<ItemEvents>
   readonly #deps: ContentDeps
   readonly #disk: Disk
   readonly #metrics: ContentMetrics
@@ -158,7 +158,6 @@ export class Content implements Service {
   /** Work that must end before the node may stop. */
   readonly #running = new Set<Promise<unknown>>()
   readonly #repairs: Repairs
-  readonly #hub: EventHub<ItemEvents>
   #notes: Timer | undefined
   #addingCount = 0
   #isFull = false
@@ -168,12 +167,12 @@ export class Content implements Service {
     const { database, clock, log } = deps
     const disk = deps.disk ?? machineDisk
     this.#deps = deps
-    this.#hub = new EventHub(log)
     this.#disk = disk
     const makeRoom = (): Promise<unknown> => this.#makeRoom()
     const store = new BlockStore({ database, disk, clock, log, makeRoom }, options)
     this.#store = store
     this.#tender = new Tender({ store, clock, log })
+    this.events = store.items.events
     this.#room = new RoomMaker({ store, policy: deps.policy ?? longestUnusedFirst, log })
     this.#metrics = createContentMetrics(deps.metrics, () => store.items.totals())
     this.#badPeers = new BadPeers(clock)
@@ -206,7 +205,6 @@ export class Content implements Service {
       log.error('an item is damaged', { cid: cid.toString(), name, missingCount })
     }
     await adoptFound({ ...this.#addingDeps, disk: this.#disk, log }, report, signal)
-    this.#store.items.watch((change) => this.#hub.announce('itemChanged', change))
     network.answer(
       HAVE_TOPIC,
       {
@@ -239,10 +237,6 @@ export class Content implements Service {
       return { name, isChanged, isPublic: visibility === 'public' }
     })
     return conditionsOf({ damaged, isFull: this.#isFull, isRebuilt: this.#isRebuilt })
-  }
-
-  get events(): EventSource<ItemEvents> {
-    return this.#hub
   }
 
   statistics(): ContentStatistics {

@@ -86,7 +86,7 @@ export class BlockStore {
     const database = keepingStatements(deps.database)
     const { folder } = options
     this.#deps = deps
-    this.items = new Catalogue(database)
+    this.items = new Catalogue(database, deps.log)
     this.#index = new BlockIndex(database)
     const storedBytes = (): number => this.storedBytes
     this.space = new Space({ disk, storedBytes }, options)

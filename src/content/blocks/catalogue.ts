@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The table of items. What it says about whole items stands in the packs too. */
 import { CID } from 'multiformats/cid'
+import { EventHub, type EventSource, type Logger } from '../../base/base.ts'
 import type { Statement } from '../../store/store.ts'
 import { listChanged } from '../errors.ts'
-import type { Item, ItemTexts, ItemTotals, Shape, Visibility } from '../item.ts'
+import type { Item, ItemEvents, ItemTexts, ItemTotals, Shape, Visibility } from '../item.ts'
 import { itemsPage, type PageOf, type PageQuestion } from './items-page.ts'
 import type { ItemRecord } from './records.ts'
 import type { IndexDatabase } from './statements.ts'
@@ -43,27 +44,23 @@ interface ItemRow {
 /** What an item that arrives is called while its CID is not known: no CID begins so. */
 const NAMELESS = 'arriving-'
 
-/** An item before and after a change; undefined: it was not here, or is not any more. */
-export interface ItemChange {
-  before: StoredItem | undefined
-  after: StoredItem | undefined
-}
-
 export class Catalogue {
   readonly #database: IndexDatabase
   readonly #byCid: Statement<ItemRow, [string]>
   readonly #totals: Statement<{ count: number; publicCount: number; sizeBytes: number }, []>
   readonly #bySequence: Statement<ItemRow, [number]>
   #lastUse: number
-  /** Told of changes once they are in the table for good, and not before. */
-  #onChange: ((change: ItemChange) => void) | undefined
+  readonly #hub: EventHub<ItemEvents>
+  readonly #log: Logger
   /** How items were before the changes that are not told yet. */
   readonly #touched = new Map<number, StoredItem | undefined>()
   /** Uses that are not in the table yet: reading must not wear out a card. */
   readonly #uses = new Map<number, number>()
 
-  constructor(database: IndexDatabase) {
+  constructor(database: IndexDatabase, log: Logger) {
     this.#database = database
+    this.#hub = new EventHub(log)
+    this.#log = log
     this.#byCid = database.prepare('SELECT * FROM content_items WHERE root_cid = ?')
     this.#bySequence = database.prepare('SELECT * FROM content_items WHERE sequence = ?')
     this.#totals = database.prepare(
@@ -77,9 +74,9 @@ export class Catalogue {
     this.#lastUse = latest?.last ?? 0
   }
 
-  /** From now on tells `listener` what becomes of items; what merely arrives is not one yet. */
-  watch(listener: (change: ItemChange) => void): void {
-    this.#onChange = listener
+  /** Told once a change is in the table for good; what merely arrives is no item yet. */
+  get events(): EventSource<ItemEvents> {
+    return this.#hub
   }
 
   /** Oldest first; without what is still arriving. */
@@ -244,7 +241,7 @@ export class Catalogue {
 
   /** The transaction that we are in may yet fail: what it came to is looked up after it. */
   #touch(sequence: number): void {
-    if (this.#onChange === undefined || this.#touched.has(sequence)) return
+    if (!this.#hub.hasListeners('itemChanged') || this.#touched.has(sequence)) return
     if (this.#touched.size === 0) queueMicrotask(() => this.#tellTouched())
     this.#touched.set(sequence, this.#finished(sequence))
   }
@@ -253,9 +250,14 @@ export class Catalogue {
     const touched = [...this.#touched]
     this.#touched.clear()
     for (const [sequence, before] of touched) {
-      const after = this.#finished(sequence)
-      const isSame = before?.revision === after?.revision && before?.state === after?.state
-      if (!isSame) this.#onChange?.({ before, after })
+      try {
+        const after = this.#finished(sequence)
+        const isSame = before?.revision === after?.revision && before?.state === after?.state
+        if (!isSame) this.#hub.announce('itemChanged', { before, after })
+      } catch (error) {
+        // Nobody is there to catch it, and whoever must be certain reads the table.
+        this.#log.warn('what became of an item could not be told', { error })
+      }
     }
   }
 
