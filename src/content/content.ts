@@ -23,7 +23,6 @@ import {
   type Timer,
 } from '../base/base.ts'
 import type { Caller, QuestionHandler } from '../net/net.ts'
-import { type MigrationFolder, migrationsFrom } from '../store/store.ts'
 import {
   type Added,
   type AddFileOptions,
@@ -97,15 +96,11 @@ export * from './desk/desk.ts'
 export type { ContentNetwork, FetchReport, PeerRequests } from './fetching/fetching.ts'
 export type { Item, ItemEvents, ItemTexts, ItemTotals, Shape, Visibility } from './item.ts'
 export { kindOf, UNKNOWN_KIND } from './kinds.ts'
+export { contentMigrations } from './migrations.ts'
 export * from './refusals/refusals.ts'
 export type { Shown } from './showing.ts'
 export type { Resolution, SourceEntry } from './unixfs/unixfs.ts'
 export { WithdrawalWatch } from './withdrawal-watch.ts'
-
-/** The tables of this room, for {@link openDatabase}. */
-export function contentMigrations(): MigrationFolder {
-  return migrationsFrom(new URL('./sql/', import.meta.url), 'content')
-}
 
 export interface ContentDeps {
   database: IndexDatabase
