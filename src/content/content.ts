@@ -85,7 +85,7 @@ import {
   resolvePath,
   type SourceEntry,
 } from './unixfs/unixfs.ts'
-import { abortable, enter } from './waiting.ts'
+import { abortable, enter, Running } from './waiting.ts'
 
 export type { Added, AddFileOptions, AddFolderOptions, ProgressListener } from './adding.ts'
 export type { Disk, DiskFile, ItemChanges, PageOf, PageQuestion } from './blocks/blocks.ts'
@@ -151,7 +151,7 @@ export class Content implements Service {
   readonly #importPlaces = new Semaphore({ size: IMPORTS_MAX, waitingMax: WAITING_MAX })
   readonly #stopping = new AbortController()
   /** Work that must end before the node may stop. */
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #running = new Running()
   readonly #repairs: Repairs
   #notes: Timer | undefined
   #addingCount = 0
@@ -223,7 +223,7 @@ export class Content implements Service {
     this.#notes?.cancel()
     this.#gateway.close()
     await this.#scrubber.stop()
-    await Promise.allSettled(this.#running)
+    await this.#running.ended()
     await this.#store.close()
   }
 
@@ -492,15 +492,7 @@ export class Content implements Service {
     return item?.state === 'arriving' ? undefined : item
   }
 
-  /** Remembers work until it has ended, so that stopping can wait for it. */
   #run<T>(work: Promise<T>): Promise<T> {
-    const ended = work.then(
-      () => {},
-      // Whoever asked for the work hears of its failure; this is only about its end.
-      () => {},
-    )
-    this.#running.add(ended)
-    void ended.then(() => this.#running.delete(ended))
-    return work
+    return this.#running.add(work)
   }
 }

@@ -118,3 +118,25 @@ export class SingleFlight<T> {
     return flight
   }
 }
+
+/** Work that must have ended before something else may: remembered only until it has. */
+export class Running {
+  readonly #ends = new Set<Promise<void>>()
+
+  /** @returns the work itself */
+  add<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => {},
+      // Whoever asked for the work hears of its failure; this is only about its end.
+      () => {},
+    )
+    this.#ends.add(ended)
+    void ended.then(() => this.#ends.delete(ended))
+    return work
+  }
+
+  /** When all that runs now has ended, whichever way. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#ends)
+  }
+}

@@ -43,6 +43,7 @@ export function item(number: number, changes: Partial<ApiItem> = {}): ApiItem {
     origin: 'added',
     isKept: false,
     isWhole: true,
+    isChanged: false,
     publishedBy: undefined,
     isWithdrawn: false,
     refused: undefined,

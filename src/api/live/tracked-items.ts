@@ -17,6 +17,9 @@ export function trackedItems(items: ApiItems, transfers: Transfers): ApiItems {
     addReference: (path, options) => {
       return adding(transfers, options, (more) => items.addReference(path, { ...options, ...more }))
     },
+    addCopy: (path, options) => {
+      return adding(transfers, options, (more) => items.addCopy(path, { ...options, ...more }))
+    },
     fetch: (cid, options) => {
       const begin = {
         kind: 'fetch',
@@ -49,7 +52,7 @@ export function trackedItems(items: ApiItems, transfers: Transfers): ApiItems {
 /** What moves nothing. Each by itself: the items may be an object with a state of its own. */
 function passedOn(
   items: ApiItems,
-): Omit<ApiItems, 'addFile' | 'addArchive' | 'addReference' | 'fetch'> {
+): Omit<ApiItems, 'addFile' | 'addArchive' | 'addReference' | 'addCopy' | 'fetch'> {
   return {
     list: () => items.list(),
     page: (question) => items.page(question),
@@ -59,6 +62,8 @@ function passedOn(
     publish: (cid) => items.publish(cid),
     withdraw: (cid, options) => items.withdraw(cid, options),
     remove: (cid, options) => items.remove(cid, options),
+    // A moment's work, as a rule: a megabyte or so of a film.
+    fetchPart: (cid, options) => items.fetchPart(cid, options),
     place: (cid, path, signal) => items.place(cid, path, signal),
     entries: (folder, signal) => items.entries(folder, signal),
     archive: (folder, options) => items.archive(folder, options),

@@ -88,8 +88,7 @@ export class BlockStore {
     this.#deps = deps
     this.items = new Catalogue(database, deps.log)
     this.#index = new BlockIndex(database)
-    const storedBytes = (): number => this.storedBytes
-    this.space = new Space({ disk, storedBytes }, options)
+    this.space = new Space({ disk, storedBytes: () => this.storedBytes }, options)
     this.#packs = new Packs({ disk, space: this.space }, { folder: join(folder, 'packs') })
     this.#bodies = new Bodies({ disk, clock, space: this.space }, options)
     this.unfinished = this.#bodies.unfinished
@@ -485,8 +484,8 @@ export class BlockStore {
 
   #itemAt(sequence: number, cid: CID): StoredItem {
     const item = this.items.at(sequence)
-    if (item === undefined) throw notHere(cid)
-    return item
+    if (item !== undefined) return item
+    throw notHere(cid)
   }
 
   #nextRevision(): number {
