@@ -10,10 +10,12 @@
  *     better_sqlite3.node  SQLite
  *     compiled/            what V8 made of it; comes with the first run
  *     sql/ public/         the files of every room's folder of that name
+ *     page/                the page for browsers, by tools/build-page.mjs
  *
  * Made under a temporary name and renamed when complete; same inputs, nothing done. Older builds are
  * removed, but never one that a process is running from. Plain JavaScript: also runs on Node 18.
  */
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -36,6 +38,8 @@ import { fileURLToPath } from 'node:url'
 import { installedNodePath } from './ensure-installed.mjs'
 
 const ENTRY = join('src', 'node', 'main.ts')
+const PAGE = join('src', 'web', 'page', 'index.html')
+const PAGE_TOOL = fileURLToPath(new URL('build-page.mjs', import.meta.url))
 /** Folders of a room whose files go, merged, beside the bundle: `new URL('./sql/', import.meta.url)`. */
 const ASSET_FOLDERS = ['sql', 'public']
 /** Only macOS has it, and systeminformation looks for it behind a try. */
@@ -103,7 +107,8 @@ export async function ensureBuilt({ root, say = (line) => process.stderr.write(`
   rmSync(temporary, { recursive: true, force: true })
   mkdirSync(temporary, { recursive: true })
   try {
-    await bundle(root, temporary)
+    // At the same time: the one waits for esbuild's process, the other for Vite's.
+    await Promise.all([bundle(root, temporary), buildPage(root, join(temporary, 'page'))])
     placeRuntime(root, temporary)
     placeAssets(root, temporary)
     writeFileSync(join(temporary, 'citynode.mjs'), LAUNCHER)
@@ -143,7 +148,7 @@ function hashInputs(root) {
   hash.update(`${process.arch}\0`)
   const files = filesBelow(join(root, 'src'))
   for (const name of ['package.json', 'package-lock.json']) files.push(join(root, name))
-  files.push(fileURLToPath(import.meta.url))
+  files.push(fileURLToPath(import.meta.url), PAGE_TOOL)
   for (const file of files) {
     if (!existsSync(file)) continue
     hash.update(`${relative(root, file)}\0`)
@@ -191,6 +196,23 @@ async function bundle(root, folder) {
   } catch (error) {
     throw new BuildError(`The program does not build:\n${describeErrors(esbuild, error)}`)
   }
+}
+
+/** In a process of its own, of the Node that came with the packages: Vite does not run on Node 18. */
+async function buildPage(root, folder) {
+  if (!existsSync(join(root, PAGE))) return
+  const child = spawn(installedNodePath(root), [PAGE_TOOL, root, folder], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    said += text
+  })
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  if (code !== 0) throw new BuildError(`The page does not build:\n${said}`)
 }
 
 /** zod brings its messages in fifty languages along, for programs that choose one at run time. */

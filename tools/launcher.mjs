@@ -144,11 +144,14 @@ function benchNames(folder) {
  */
 async function runCheck(args) {
   const modules = join(ROOT, 'node_modules')
+  const typesOf = (project) => [
+    installedNodePath(ROOT),
+    [join(modules, 'typescript', 'bin', 'tsc'), '-p', join(ROOT, project)],
+  ]
   const all = {
-    types: [
-      installedNodePath(ROOT),
-      [join(modules, 'typescript', 'bin', 'tsc'), '-p', join(ROOT, 'tsconfig.json')],
-    ],
+    types: typesOf('tsconfig.json'),
+    // In the browser there is no Node, and in the node no document: each has its own globals.
+    page: typesOf(join('src', 'web', 'page', 'tsconfig.json')),
     lint: [
       join(modules, '@biomejs', `cli-linux-${process.arch}`, 'biome'),
       ['ci', '--error-on-warnings', '--colors=off', ROOT],

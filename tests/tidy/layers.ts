@@ -37,6 +37,9 @@ const ROOM_SEES_ONLY: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that also run in a browser. */
 const BROWSER_ROOMS = ['base', 'contract']
 
+/** A folder of a room that runs in a browser alone: it sees no Node and nothing of its own room. */
+const BROWSER_FOLDER = { room: 'web', folder: 'page' }
+
 /** A third party (a name, or a scope ending in a slash) and the rooms that may import it. */
 const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['libp2p', ['net']],
@@ -52,6 +55,10 @@ const DOORS: readonly (readonly [string, readonly string[]])[] = [
   ['pino', ['system']],
   ['prom-client', ['system']],
   ['commander', ['cli']],
+  ['preact', ['web']],
+  ['uplot', ['web']],
+  // QR codes.
+  ['uqr', ['web']],
   // The list of recovery words and their checksum.
   ['@scure/bip39', ['identity']],
   ['smol-toml', ['node']],
@@ -82,6 +89,10 @@ function placeOf(path: string): Place | undefined {
   const file = rest.pop()
   if (top !== 'src' || room === undefined || file === undefined) return undefined
   return { room, folders: rest, file }
+}
+
+function isOfBrowser({ room, folders }: Place): boolean {
+  return room === BROWSER_FOLDER.room && folders[0] === BROWSER_FOLDER.folder
 }
 
 function eachImport(
@@ -121,7 +132,11 @@ export function findLayerViolations(files: readonly SourceFile[]): Violation[] {
         ? undefined
         : `imports ${target}, which is outside of src/`
     }
-    if (to.room === from.room) return undefined
+    if (to.room === from.room) {
+      return isOfBrowser(from) === isOfBrowser(to)
+        ? undefined
+        : `imports ${target}: what runs in the browser and what runs in the node stay apart`
+    }
     const targetRank = RANKS[to.room]
     if (targetRank === undefined) return `the room ${to.room} has no rank`
     if (targetRank >= rank) {
@@ -172,7 +187,7 @@ export function findThirdPartyViolations(files: readonly SourceFile[]): Violatio
     if (specifier.startsWith('.')) return undefined
     const isBuiltin = specifier.startsWith('node:') || builtinModules.includes(specifier)
     const name = isBuiltin ? specifier : packageOf(specifier)
-    if (isBuiltin && BROWSER_ROOMS.includes(from.room)) {
+    if (isBuiltin && (BROWSER_ROOMS.includes(from.room) || isOfBrowser(from))) {
       return `${from.room} also runs in a browser: it cannot import ${specifier}`
     }
     const door = DOORS.find(([party]) =>

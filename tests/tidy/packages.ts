@@ -40,6 +40,7 @@ const LICENCE_EXCEPTIONS: Readonly<Record<string, string>> = {}
 const NOT_IMPORTED: Readonly<Record<string, string>> = {
   '@types/node': 'types for the checker',
   typescript: 'the checker: started by tools/launcher.mjs',
+  vite: 'the bundler of the page: loaded by tools/build-page.mjs from the clone it builds',
   esbuild: 'the bundler: loaded by tools/build.mjs from the clone it builds',
 }
 
