@@ -93,6 +93,8 @@ function LinkCard({ link, stepSeconds }: { link: LinkHistory; stepSeconds: numbe
   const { speech } = usePage()
   const { say, figures } = speech
   const { samples } = link
+  // Hellos, which tell what is lost, go to neighbours alone.
+  const isWatched = link.kind === 'neighbour' || link.lossIn !== null || link.lossOut !== null
   const over =
     link.interfaceName === null ? '' : say('links.over', { interface: link.interfaceName })
   return (
@@ -107,7 +109,7 @@ function LinkCard({ link, stepSeconds }: { link: LinkHistory; stepSeconds: numbe
             {over}
           </span>
         </span>
-        <QualityBadge quality={qualityOf(link)} />
+        {isWatched ? <QualityBadge quality={qualityOf(link)} /> : null}
       </div>
       <Strip
         label={say('strip.roundTrip')}
@@ -117,14 +119,16 @@ function LinkCard({ link, stepSeconds }: { link: LinkHistory; stepSeconds: numbe
         leastTop={ROUND_TRIP_TOP_MS}
         format={figures.milliseconds}
       />
-      <Strip
-        label={say('strip.lost')}
-        now={lossNow(link, speech)}
-        series={[samples.lossIn, samples.lossOut]}
-        stepSeconds={stepSeconds}
-        leastTop={LOSS_TOP}
-        format={figures.percent}
-      />
+      {isWatched ? (
+        <Strip
+          label={say('strip.lost')}
+          now={lossNow(link, speech)}
+          series={[samples.lossIn, samples.lossOut]}
+          stepSeconds={stepSeconds}
+          leastTop={LOSS_TOP}
+          format={figures.percent}
+        />
+      ) : null}
       <Strip
         label={say('strip.traffic')}
         now={say('strip.trafficNow', {

@@ -59,7 +59,7 @@ export const english = {
   'links.over': 'through {interface}',
   'links.more': { one: 'Show one more', other: 'Show {count} more' },
   'links.sketch': 'A sketch of this node and its links; the list says the same in words.',
-  'links.sketchKey': 'Thick: strong. Dashed: fair. Dotted: weak. Thin: being measured.',
+  'links.sketchKey': 'Thick: strong. Dashed: fair. Dotted: weak. Thin: not measured.',
   'quality.strong': 'Strong',
   'quality.good': 'Good',
   'quality.fair': 'Fair',

@@ -64,7 +64,7 @@ export const german: Catalogue = {
   'links.more': { one: 'Noch einen zeigen', other: 'Noch {count} zeigen' },
   'links.sketch':
     'Eine Skizze dieses Knotens und seiner Verbindungen; die Liste sagt dasselbe in Worten.',
-  'links.sketchKey': 'Dick: stark. Gestrichelt: mäßig. Gepunktet: schwach. Dünn: wird gemessen.',
+  'links.sketchKey': 'Dick: stark. Gestrichelt: mäßig. Gepunktet: schwach. Dünn: nicht gemessen.',
   'quality.strong': 'Stark',
   'quality.good': 'Gut',
   'quality.fair': 'Mäßig',

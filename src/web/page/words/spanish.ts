@@ -61,7 +61,7 @@ export const spanish: Catalogue = {
   'links.over': 'por {interface}',
   'links.more': { one: 'Mostrar uno más', other: 'Mostrar {count} más' },
   'links.sketch': 'Un dibujo de este nodo y sus enlaces; la lista dice lo mismo con palabras.',
-  'links.sketchKey': 'Grueso: fuerte. A rayas: regular. A puntos: débil. Fino: se está midiendo.',
+  'links.sketchKey': 'Grueso: fuerte. A rayas: regular. A puntos: débil. Fino: sin medir.',
   'quality.strong': 'Fuerte',
   'quality.good': 'Bueno',
   'quality.fair': 'Regular',
