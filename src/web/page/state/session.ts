@@ -106,15 +106,19 @@ export class Session {
     return this.client.openView(cid, { path, signal })
   }
 
-  /** The beginning of a text, as far as it is shown. What is no UTF-8 shows as such. */
-  async text({ cid, path }: Wanted, signal: AbortSignal): Promise<string> {
-    const options = { start: 0, end: TEXT_BYTES_MAX, signal, ...(path === '' ? {} : { path }) }
+  /** The beginning of a text, as far as it is shown; the rest is not waited for. */
+  async text({ cid, path }: Wanted, signal: AbortSignal): Promise<{ text: string; isCut: boolean }> {
+    const options = path === '' ? { signal } : { path, signal }
     const decoder = new TextDecoder()
     let text = ''
+    let sizeBytes = 0
     for await (const chunk of await this.client.itemBytes(cid, options)) {
-      text += decoder.decode(chunk, { stream: true })
+      const room = TEXT_BYTES_MAX - sizeBytes
+      text += decoder.decode(chunk.subarray(0, room), { stream: true })
+      sizeBytes += chunk.length
+      if (chunk.length > room) return { text, isCut: true }
     }
-    return text + decoder.decode()
+    return { text: text + decoder.decode(), isCut: false }
   }
 
   async entries({ cid, path }: Wanted, signal: AbortSignal): Promise<Listed> {

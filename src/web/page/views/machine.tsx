@@ -191,7 +191,8 @@ function ThisNode({ status }: { status: PublicStatus | Status }) {
             <ul class="plain-list">
               {status.listenAddresses.map((address) => (
                 <li key={address} class="id">
-                  {address}
+                  {/* Its end names the node, which stands above. */}
+                  {address.replace(/\/p2p\/[^/]+$/, '')}
                 </li>
               ))}
             </ul>

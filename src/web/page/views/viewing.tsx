@@ -159,16 +159,12 @@ function TextView(props: { wanted: Wanted; isProse: boolean; item: AnyItem }) {
     return <p class="note warning">{sayTrouble(speech, text.trouble)}</p>
   }
   if (text.value === undefined) return <Skeleton rows={6} />
-  const isCut = text.value.length >= TEXT_BYTES_MAX || props.item.sizeBytes > TEXT_BYTES_MAX
   const spoken = props.item.language === '' ? {} : { lang: props.item.language }
   return (
     <>
-      {isCut && path === '' ? (
+      {text.value.isCut ? (
         <p class="note">
-          {say('item.cut', {
-            shown: figures.bytes(TEXT_BYTES_MAX),
-            total: figures.bytes(props.item.sizeBytes),
-          })}
+          {say('item.cut', { shown: figures.bytes(TEXT_BYTES_MAX) })}
         </p>
       ) : null}
       <section
@@ -178,7 +174,7 @@ function TextView(props: { wanted: Wanted; isProse: boolean; item: AnyItem }) {
         aria-label={say('kind.text')}
       >
         <pre dir="auto" {...spoken}>
-          {text.value}
+          {text.value.text}
         </pre>
       </section>
       <p class="actions">

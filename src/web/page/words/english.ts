@@ -200,7 +200,7 @@ export const english = {
   'item.noView': 'This kind cannot be shown here. Save it to open it on your device.',
   'item.noGateway':
     'This node has its gateway for people switched off, so it cannot be opened here.',
-  'item.cut': 'This is the beginning, {shown} of {total}. Save it to read all of it.',
+  'item.cut': 'This is the beginning, {shown} of it. Save it to read all.',
   'item.prose': 'As prose',
   'item.plain': 'Letter by letter',
   'item.absent': 'This item is not here.',

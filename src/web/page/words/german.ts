@@ -209,7 +209,7 @@ export const german: Catalogue = {
     'Diese Art kann hier nicht gezeigt werden. Speichere es, um es auf deinem Gerät zu öffnen.',
   'item.noGateway':
     'Dieser Knoten hat sein Tor für Menschen (gateway) ausgeschaltet, darum lässt es sich hier nicht öffnen.',
-  'item.cut': 'Das ist der Anfang, {shown} von {total}. Speichere es, um alles zu lesen.',
+  'item.cut': 'Das ist der Anfang, {shown} davon. Speichere es, um alles zu lesen.',
   'item.prose': 'Als Fließtext',
   'item.plain': 'Buchstabe für Buchstabe',
   'item.absent': 'Dieser Eintrag ist nicht hier.',

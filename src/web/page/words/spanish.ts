@@ -204,7 +204,7 @@ export const spanish: Catalogue = {
   'item.noView': 'Este tipo no se puede mostrar aquí. Guárdalo para abrirlo en tu dispositivo.',
   'item.noGateway':
     'Este nodo tiene apagada su puerta para personas (gateway), así que no se puede abrir aquí.',
-  'item.cut': 'Esto es el comienzo, {shown} de {total}. Guárdalo para leerlo todo.',
+  'item.cut': 'Esto es el comienzo, los primeros {shown}. Guárdalo para leerlo todo.',
   'item.prose': 'Como prosa',
   'item.plain': 'Letra por letra',
   'item.absent': 'Este elemento no está aquí.',
