@@ -82,3 +82,43 @@ function isTroubleKey(key: string): key is (typeof TROUBLE_KEYS)[number] {
   const keys: readonly string[] = TROUBLE_KEYS
   return keys.includes(key)
 }
+
+/** The conditions that the catalogue has words for. A newer node may have others. */
+const CONDITIONS = {
+  CONTENT_DAMAGED: ['condition.CONTENT_DAMAGED', 'condition.CONTENT_DAMAGED.do'],
+  CONTENT_INDEX_REBUILT: ['condition.CONTENT_INDEX_REBUILT', 'condition.CONTENT_INDEX_REBUILT.do'],
+  CONTENT_STORE_FULL: ['condition.CONTENT_STORE_FULL', 'condition.CONTENT_STORE_FULL.do'],
+  CONTENT_WITHDRAWN: ['condition.CONTENT_WITHDRAWN', 'condition.CONTENT_WITHDRAWN.do'],
+  REFUSALS_LIST_BROKEN: ['condition.REFUSALS_LIST_BROKEN', 'condition.REFUSALS_LIST_BROKEN.do'],
+  REFUSALS_LIST_LINES: ['condition.REFUSALS_LIST_LINES', 'condition.REFUSALS_LIST_LINES.do'],
+  REFUSALS_DAMAGED: ['condition.REFUSALS_DAMAGED', 'condition.REFUSALS_DAMAGED.do'],
+  REFUSALS_LOST: ['condition.REFUSALS_LOST', 'condition.REFUSALS_LOST.do'],
+  NET_NO_LINK: ['condition.NET_NO_LINK', 'condition.NET_NO_LINK.do'],
+  TOO_HOT: ['condition.TOO_HOT', 'condition.TOO_HOT.do'],
+  POWER_LOW: ['condition.POWER_LOW', 'condition.POWER_LOW.do'],
+  MEMORY_LOW: ['condition.MEMORY_LOW', 'condition.MEMORY_LOW.do'],
+  DISK_LOW: ['condition.DISK_LOW', 'condition.DISK_LOW.do'],
+} as const satisfies Readonly<Record<string, readonly [MessageKey, MessageKey]>>
+
+/**
+ * A health condition in the person's language. The node says it in English and knows more, such as
+ * figures: so it has the word where English is read, and where the catalogue does not know better.
+ */
+export function sayCondition(
+  { say, language }: Speech,
+  condition: { code: string; text: string; advice: string },
+): { text: string; advice: string; language: Language } {
+  const { code, text, advice } = condition
+  if (language === 'en' || !isKnownCondition(code)) return { text, advice, language: 'en' }
+  const [textKey, adviceKey] = CONDITIONS[code]
+  return { text: say(textKey), advice: say(adviceKey), language }
+}
+
+/** A condition in a few words, for the log; undefined where the catalogue does not know it. */
+export function nameCondition({ say }: Speech, code: string): string | undefined {
+  return isKnownCondition(code) ? say(CONDITIONS[code][0]) : undefined
+}
+
+function isKnownCondition(code: string): code is keyof typeof CONDITIONS {
+  return Object.hasOwn(CONDITIONS, code)
+}

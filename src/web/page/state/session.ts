@@ -107,7 +107,10 @@ export class Session {
   }
 
   /** The beginning of a text, as far as it is shown; the rest is not waited for. */
-  async text({ cid, path }: Wanted, signal: AbortSignal): Promise<{ text: string; isCut: boolean }> {
+  async text(
+    { cid, path }: Wanted,
+    signal: AbortSignal,
+  ): Promise<{ text: string; isCut: boolean }> {
     const options = path === '' ? { signal } : { path, signal }
     const decoder = new TextDecoder()
     let text = ''

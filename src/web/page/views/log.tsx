@@ -7,6 +7,7 @@ import {
   Button,
   Empty,
   Icon,
+  nameCondition,
   PanelOf,
   shortCid,
   shortened,
@@ -97,11 +98,13 @@ function Sentence({ happening, speech }: { happening: Heard; speech: Speech }) {
   )
 }
 
-function subjectOf({ name, subject, code, text }: Heard, { say }: Speech): string {
-  if (code.startsWith('CONDITION_')) return shortened(name || text)
+function subjectOf({ name, subject, code, text }: Heard, speech: Speech): string {
+  if (code.startsWith('CONDITION_')) {
+    const known = nameCondition(speech, subject ?? '')
+    return known ?? shortened(text.replace(/^No longer so: /, ''))
+  }
   if (name !== '') return shortened(name)
-  if (subject === null) return say('transfers.nameless')
-  return /^(?:NEIGHBOUR|PEER)_/.test(code)
-    ? say('unnamed', { id: shortId(subject) })
-    : shortCid(subject)
+  if (subject === null) return speech.say('transfers.nameless')
+  const isNode = /^(?:NEIGHBOUR|PEER)_/.test(code)
+  return isNode ? speech.say('unnamed', { id: shortId(subject) }) : shortCid(subject)
 }

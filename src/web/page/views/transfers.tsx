@@ -15,7 +15,7 @@ import {
   usePage,
   usePicture,
 } from '../parts/parts.ts'
-import { formatRoute, type Job, type SeenTransfer } from '../state/state.ts'
+import { formatRoute, type Job, type SeenTransfer, troubleOf } from '../state/state.ts'
 import type { Speech } from '../words/words.ts'
 
 interface Row {
@@ -30,6 +30,8 @@ interface Row {
   trouble: string | undefined
   /** What this page set going. */
   job: Job | undefined
+  /** Of the node's own list. */
+  transferId: number | undefined
   isFetch: boolean
 }
 
@@ -79,9 +81,17 @@ function TransferRow({ row }: { row: Row }) {
 }
 
 function TransferActions({ row }: { row: Row }) {
-  const { session, speech } = usePage()
+  const { session, speech, notify } = usePage()
   const { say } = speech
   const { job, cid } = row
+  const stop = ({ job, transferId }: Row): void => {
+    if (job !== undefined) session.jobs.stop(job.id)
+    else if (transferId !== undefined) {
+      session.client.stopTransfer(transferId).catch((error: unknown) => {
+        notify(sayTrouble(speech, troubleOf(error)))
+      })
+    }
+  }
   const canRetry = row.state === 'failed' || row.state === 'stopped'
   return (
     <span class="actions">
@@ -90,8 +100,8 @@ function TransferActions({ row }: { row: Row }) {
           {say('transfers.open')}
         </a>
       ) : null}
-      {job !== undefined && isUnderWay(row) ? (
-        <Button kind="quiet" onClick={() => session.jobs.stop(job.id)}>
+      {isUnderWay(row) ? (
+        <Button kind="quiet" onClick={() => stop(row)}>
           {say('transfers.cancel')}
         </Button>
       ) : null}
@@ -176,6 +186,7 @@ function rowOfJob(job: Job, twin: SeenTransfer | undefined, speech: Speech): Row
     cid: job.cid ?? (task.kind === 'fetch' ? task.cid : undefined),
     trouble: trouble === undefined ? undefined : sayTrouble(speech, trouble),
     job,
+    transferId: twin?.id,
     isFetch: task.kind === 'fetch',
   }
 }
@@ -194,6 +205,7 @@ function rowOfTransfer(transfer: SeenTransfer): Row {
     trouble:
       problem === null ? undefined : [problem.detail, problem.advice].filter(Boolean).join(' '),
     job: undefined,
+    transferId: transfer.id,
     isFetch: transfer.kind === 'fetch',
   }
 }

@@ -163,9 +163,7 @@ function TextView(props: { wanted: Wanted; isProse: boolean; item: AnyItem }) {
   return (
     <>
       {text.value.isCut ? (
-        <p class="note">
-          {say('item.cut', { shown: figures.bytes(TEXT_BYTES_MAX) })}
-        </p>
+        <p class="note">{say('item.cut', { shown: figures.bytes(TEXT_BYTES_MAX) })}</p>
       ) : null}
       <section
         class={`reading ${isProseShown ? 'as-prose' : 'as-letters'}`}

@@ -44,6 +44,43 @@ export const english = {
   'notes.error': 'Needs help',
   'notes.do': 'What to do:',
 
+  'condition.CONTENT_DAMAGED': 'Items are damaged, and are not served.',
+  'condition.CONTENT_DAMAGED.do': 'Fetch or add them again, and check the disk or SD card.',
+  'condition.CONTENT_INDEX_REBUILT':
+    'The database could not be read and was made anew from the stored content.',
+  'condition.CONTENT_INDEX_REBUILT.do':
+    'Look through the items, and check the disk or SD card: it may be failing.',
+  'condition.CONTENT_STORE_FULL': 'There is no space for more items; the last one was refused.',
+  'condition.CONTENT_STORE_FULL.do':
+    'Remove items that nobody needs, or give the node a larger disk.',
+  'condition.CONTENT_WITHDRAWN': 'Items were taken back by whoever published them.',
+  'condition.CONTENT_WITHDRAWN.do': 'Your copies are still here, for you alone.',
+  'condition.REFUSALS_LIST_BROKEN': 'A deny list could not be read; its last good version holds.',
+  'condition.REFUSALS_LIST_BROKEN.do': 'citynode denylist ls says which and why.',
+  'condition.REFUSALS_LIST_LINES':
+    'Some lines of a deny list were not understood; what they mean is not refused.',
+  'condition.REFUSALS_LIST_LINES.do': 'citynode denylist ls says which lines.',
+  'condition.REFUSALS_DAMAGED':
+    'The file of what this node refuses was damaged; what could be read of it holds.',
+  'condition.REFUSALS_DAMAGED.do':
+    'Look whether citynode blocks names all that you blocked, and check the disk or SD card.',
+  'condition.REFUSALS_LOST':
+    'The file of what this node refuses was gone; it was made anew from the database.',
+  'condition.REFUSALS_LOST.do':
+    'Look whether citynode blocks names all that you blocked, and check the disk.',
+  'condition.NET_NO_LINK': 'No network interface has a link.',
+  'condition.NET_NO_LINK.do': 'Plug in a cable or switch the radio on.',
+  'condition.TOO_HOT': 'The processor is too hot.',
+  'condition.TOO_HOT.do':
+    'Give it air or a cooler, take it out of the sun, or out of a closed box.',
+  'condition.POWER_LOW':
+    'The supply voltage is too low: the node may stop at any time and damage its SD card.',
+  'condition.POWER_LOW.do': 'Use the power supply made for this board, and a short, thick cable.',
+  'condition.MEMORY_LOW': 'The memory of this machine is nearly used up.',
+  'condition.MEMORY_LOW.do': 'Stop other programs on it, or start it anew.',
+  'condition.DISK_LOW': 'The disk is nearly full, and with other things than items.',
+  'condition.DISK_LOW.do': 'Look what takes the space, and free some.',
+
   'links.neighbours': 'Neighbours',
   'links.neighboursText': 'One hop away: on the same cable, or in reach of the same radio.',
   'links.segments': 'On the same network',

@@ -46,6 +46,47 @@ export const german: Catalogue = {
   'notes.error': 'Braucht Hilfe',
   'notes.do': 'Was zu tun ist:',
 
+  'condition.CONTENT_DAMAGED': 'Einträge sind beschädigt und werden nicht herausgegeben.',
+  'condition.CONTENT_DAMAGED.do':
+    'Hol oder füg sie noch einmal hinzu, und prüf die Platte oder SD-Karte.',
+  'condition.CONTENT_INDEX_REBUILT':
+    'Die Datenbank war nicht lesbar und wurde aus den gespeicherten Inhalten neu gemacht.',
+  'condition.CONTENT_INDEX_REBUILT.do':
+    'Sieh die Einträge durch, und prüf die Platte oder SD-Karte: vielleicht geht sie kaputt.',
+  'condition.CONTENT_STORE_FULL':
+    'Für weitere Einträge ist kein Platz; der letzte wurde abgelehnt.',
+  'condition.CONTENT_STORE_FULL.do':
+    'Entferne Einträge, die niemand braucht, oder gib dem Knoten eine größere Platte.',
+  'condition.CONTENT_WITHDRAWN': 'Einträge wurden von ihrem Herausgeber zurückgenommen.',
+  'condition.CONTENT_WITHDRAWN.do': 'Deine Kopien sind noch hier, für dich allein.',
+  'condition.REFUSALS_LIST_BROKEN':
+    'Eine Sperrliste war nicht lesbar; ihre letzte gute Fassung gilt.',
+  'condition.REFUSALS_LIST_BROKEN.do': 'citynode denylist ls sagt, welche und warum.',
+  'condition.REFUSALS_LIST_LINES':
+    'Einige Zeilen einer Sperrliste waren unverständlich; was sie meinen, wird nicht abgelehnt.',
+  'condition.REFUSALS_LIST_LINES.do': 'citynode denylist ls sagt, welche Zeilen.',
+  'condition.REFUSALS_DAMAGED':
+    'Die Datei dessen, was dieser Knoten ablehnt, war beschädigt; was davon lesbar war, gilt.',
+  'condition.REFUSALS_DAMAGED.do':
+    'Schau, ob citynode blocks alles nennt, was du gesperrt hast, und prüf die Platte oder SD-Karte.',
+  'condition.REFUSALS_LOST':
+    'Die Datei dessen, was dieser Knoten ablehnt, war weg; sie wurde aus der Datenbank neu gemacht.',
+  'condition.REFUSALS_LOST.do':
+    'Schau, ob citynode blocks alles nennt, was du gesperrt hast, und prüf die Platte.',
+  'condition.NET_NO_LINK': 'Kein Netzanschluss hat eine Verbindung.',
+  'condition.NET_NO_LINK.do': 'Steck ein Kabel ein oder schalte den Funk an.',
+  'condition.TOO_HOT': 'Der Prozessor ist zu heiß.',
+  'condition.TOO_HOT.do':
+    'Gib ihm Luft oder einen Kühler, nimm ihn aus der Sonne oder aus der geschlossenen Kiste.',
+  'condition.POWER_LOW':
+    'Die Spannung ist zu niedrig: der Knoten kann jederzeit ausgehen und seine SD-Karte beschädigen.',
+  'condition.POWER_LOW.do':
+    'Nimm das Netzteil, das für das Gerät gemacht ist, und ein kurzes, dickes Kabel.',
+  'condition.MEMORY_LOW': 'Der Arbeitsspeicher dieses Geräts ist fast verbraucht.',
+  'condition.MEMORY_LOW.do': 'Beende andere Programme darauf, oder starte es neu.',
+  'condition.DISK_LOW': 'Die Platte ist fast voll, und zwar mit anderem als Einträgen.',
+  'condition.DISK_LOW.do': 'Schau, was den Platz braucht, und mach welchen frei.',
+
   'links.neighbours': 'Nachbarn',
   'links.neighboursText':
     'Einen Schritt entfernt: am selben Kabel oder in Reichweite desselben Funks.',

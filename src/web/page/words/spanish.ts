@@ -46,6 +46,43 @@ export const spanish: Catalogue = {
   'notes.error': 'Necesita ayuda',
   'notes.do': 'Qué hacer:',
 
+  'condition.CONTENT_DAMAGED': 'Hay elementos dañados, y no se entregan.',
+  'condition.CONTENT_DAMAGED.do': 'Tráelos o añádelos otra vez, y revisa el disco o la tarjeta SD.',
+  'condition.CONTENT_INDEX_REBUILT':
+    'La base de datos no se podía leer y se rehízo con el contenido guardado.',
+  'condition.CONTENT_INDEX_REBUILT.do':
+    'Repasa los elementos y revisa el disco o la tarjeta SD: puede estar fallando.',
+  'condition.CONTENT_STORE_FULL': 'No hay sitio para más elementos; el último se rechazó.',
+  'condition.CONTENT_STORE_FULL.do':
+    'Elimina elementos que nadie necesite, o pon un disco más grande.',
+  'condition.CONTENT_WITHDRAWN': 'Quien publicó algunos elementos los ha retirado.',
+  'condition.CONTENT_WITHDRAWN.do': 'Tus copias siguen aquí, solo para ti.',
+  'condition.REFUSALS_LIST_BROKEN':
+    'No se pudo leer una lista de bloqueo; vale su última versión buena.',
+  'condition.REFUSALS_LIST_BROKEN.do': 'citynode denylist ls dice cuál y por qué.',
+  'condition.REFUSALS_LIST_LINES':
+    'Algunas líneas de una lista de bloqueo no se entendieron; lo que dicen no se rechaza.',
+  'condition.REFUSALS_LIST_LINES.do': 'citynode denylist ls dice qué líneas.',
+  'condition.REFUSALS_DAMAGED':
+    'El archivo de lo que este nodo rechaza estaba dañado; vale lo que se pudo leer.',
+  'condition.REFUSALS_DAMAGED.do':
+    'Mira si citynode blocks nombra todo lo que bloqueaste, y revisa el disco o la tarjeta SD.',
+  'condition.REFUSALS_LOST':
+    'El archivo de lo que este nodo rechaza no estaba; se rehízo con la base de datos.',
+  'condition.REFUSALS_LOST.do':
+    'Mira si citynode blocks nombra todo lo que bloqueaste, y revisa el disco.',
+  'condition.NET_NO_LINK': 'Ninguna interfaz de red tiene enlace.',
+  'condition.NET_NO_LINK.do': 'Conecta un cable o enciende la radio.',
+  'condition.TOO_HOT': 'El procesador está demasiado caliente.',
+  'condition.TOO_HOT.do': 'Dale aire o un disipador, sácalo del sol o de la caja cerrada.',
+  'condition.POWER_LOW':
+    'La tensión es demasiado baja: el nodo puede apagarse en cualquier momento y dañar su tarjeta SD.',
+  'condition.POWER_LOW.do': 'Usa la fuente hecha para esta placa y un cable corto y grueso.',
+  'condition.MEMORY_LOW': 'La memoria de este equipo está casi agotada.',
+  'condition.MEMORY_LOW.do': 'Cierra otros programas en él, o reinícialo.',
+  'condition.DISK_LOW': 'El disco está casi lleno, y no de elementos.',
+  'condition.DISK_LOW.do': 'Mira qué ocupa el sitio y libera algo.',
+
   'links.neighbours': 'Vecinos',
   'links.neighboursText': 'A un solo paso: en el mismo cable o al alcance de la misma radio.',
   'links.segments': 'En la misma red',
