@@ -96,6 +96,23 @@ describe('layers', () => {
     expect(found[0]?.message).toContain('store (2) imports net (3)')
   })
 
+  it('keeps what runs in the browser and what runs in the node apart, also within one room', () => {
+    const files = [
+      file('src/web/page/app.tsx', "import { html } from '../html.ts'", "import './limits.ts'"),
+      file('src/web/web.ts', "import { App } from './page/app.tsx'"),
+      file('src/web/page/state/store.ts', "import { x } from '../../../base/base.ts'"),
+    ]
+    expect(places(findLayerViolations(files))).toEqual([
+      'src/web/page/app.tsx:1',
+      'src/web/web.ts:1',
+    ])
+    const builtin = findThirdPartyViolations([
+      file('src/web/page/app.tsx', "import { readFile } from 'node:fs'", "import 'preact'"),
+      file('src/api/api.ts', "import { render } from 'preact'"),
+    ])
+    expect(places(builtin)).toEqual(['src/web/page/app.tsx:1', 'src/api/api.ts:1'])
+  })
+
   it('is content with what points down', () => {
     const found = findLayerViolations([
       file('src/net/net.ts', "import { x } from '../base/base.ts'", "import './peer.ts'"),

@@ -36,7 +36,7 @@ interface Opened {
 }
 
 /** Public things have an address for everybody; for private ones the node opens one for a while. */
-export function useOpened(item: AnyItem, path: string) {
+function useOpened(item: AnyItem, path: string) {
   const { session, here } = usePage()
   const port = usePicture((picture) => picture.status.value?.gatewayPort)
   const isPrivate = isOwnItem(item) && item.visibility === 'private'
@@ -78,12 +78,30 @@ export function Viewing({ item, path }: { item: AnyItem; path: string }) {
   }
   if (opened.value === undefined) return <Skeleton rows={3} />
   const { url, isFolder, mediaType } = opened.value
-  if (isFolder) return <Folder cid={item.cid} path={path} />
+  if (isFolder) {
+    return (
+      <>
+        <Folder cid={item.cid} path={path} />
+        {url === undefined ? null : (
+          <p class="actions">
+            <LinkButton href={url} icon="open">
+              {say('item.open')}
+            </LinkButton>
+          </p>
+        )}
+      </>
+    )
+  }
   const name = path === '' ? item.name : path
   const { viewer } = kindOf(mediaType)
   if (viewer === 'text') {
     return (
-      <TextView wanted={{ cid: item.cid, path }} isProse={isProse(mediaType, name)} item={item} />
+      <TextView
+        wanted={{ cid: item.cid, path }}
+        isProse={isProse(mediaType, name)}
+        item={item}
+        url={url}
+      />
     )
   }
   if (url === undefined) return <p class="note">{say('item.noGateway')}</p>
@@ -149,7 +167,13 @@ function Media(props: {
   }
 }
 
-function TextView(props: { wanted: Wanted; isProse: boolean; item: AnyItem }) {
+function TextView(props: {
+  wanted: Wanted
+  isProse: boolean
+  item: AnyItem
+  /** Where it can be saved from. */
+  url: string | undefined
+}) {
   const { session, speech } = usePage()
   const { say, figures } = speech
   const { cid, path } = props.wanted
@@ -179,19 +203,13 @@ function TextView(props: { wanted: Wanted; isProse: boolean; item: AnyItem }) {
         <Button onClick={() => setProse(!isProseShown)}>
           {say(isProseShown ? 'item.plain' : 'item.prose')}
         </Button>
-        <SaveText item={props.item} path={path} />
+        {props.url === undefined ? null : (
+          <LinkButton href={downloadUrl(props.url)} icon="save" isDownload>
+            {say('item.download')}
+          </LinkButton>
+        )}
       </p>
     </>
-  )
-}
-
-function SaveText({ item, path }: { item: AnyItem; path: string }) {
-  const { say } = usePage().speech
-  const url = useOpened(item, path).value?.url
-  return url === undefined ? null : (
-    <LinkButton href={downloadUrl(url)} icon="save" isDownload>
-      {say('item.download')}
-    </LinkButton>
   )
 }
 
