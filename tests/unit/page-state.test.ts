@@ -153,6 +153,7 @@ describe('the picture', () => {
     expect(known.items.value?.items).toEqual([{ ...a, title: 'A' }])
     expect(known.items.value?.itemsCount).toBe(1)
     expect(known.itemsAskedCount).toBe(0)
+    expect(known.changedItems).toEqual([{ ...a, title: 'A' }])
     const news = reduce(known, event({ event: 'items', changed: [c], removed: [], isCut: false }))
     expect(news.itemsAskedCount).toBe(1)
     const cut = event({ event: 'items', changed: [], removed: [], isCut: true })

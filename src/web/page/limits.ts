@@ -16,6 +16,9 @@ export const RETRY_MS_MAX = 30_000
 /** Milliseconds that the node may be away before the page says so: a restart is no news. */
 export const AWAY_MS_UNTOLD = 1_500
 
+/** Milliseconds between two drawings: a thousand events a second are drawn ten times. */
+export const DRAW_GAP_MS = 100
+
 /** Milliseconds that the picture is held back while the page is hidden: nobody looks. */
 export const HIDDEN_RENDER_MS = 1_000
 
@@ -36,6 +39,9 @@ export const ITEMS_PAGE = 40
 
 /** Items that are listed in all; whoever looks for another searches. */
 export const ITEMS_SHOWN_MAX = 400
+
+/** Items of which is remembered how they became; one of them may be on the screen. */
+export const CHANGED_ITEMS_MAX = 32
 
 /** Milliseconds between two readings of the list because items came: a flood costs two a second. */
 export const ITEMS_REREAD_MS = 500

@@ -8,8 +8,8 @@ import { render } from 'preact'
 import { fetchTransport } from '../../contract/contract.ts'
 import { App } from './app.tsx'
 import { browserClock, browserRandom } from './browser.ts'
-import { HIDDEN_RENDER_MS } from './limits.ts'
-import { emptyPicture, OwnerKey, Session, Store, takeToken } from './state/state.ts'
+import { DRAW_GAP_MS, HIDDEN_RENDER_MS } from './limits.ts'
+import { emptyPicture, type OnFrame, OwnerKey, Session, Store, takeToken } from './state/state.ts'
 import { createUpload } from './upload.ts'
 
 const TICK_MS = 1_000
@@ -17,7 +17,7 @@ const TICK_MS = 1_000
 function start(): void {
   const key = new OwnerKey({ session: drawer('sessionStorage'), lasting: drawer('localStorage') })
   keepToken(key)
-  const store = new Store(emptyPicture('guest', browserClock.monotonicMs()), onFrame)
+  const store = new Store(emptyPicture('guest', browserClock.monotonicMs()), createOnFrame())
   const session = new Session({
     transport: fetchTransport({ base: '', token: () => key.token }),
     upload: createUpload(key),
@@ -51,9 +51,23 @@ function keepToken(key: OwnerKey): string | undefined {
   return token
 }
 
-function onFrame(draw: () => void): void {
-  if (document.visibilityState === 'visible') requestAnimationFrame(draw)
-  else setTimeout(draw, HIDDEN_RENDER_MS)
+/** In a quiet hour at the next frame; in a flood with gaps, so that fingers come before figures. */
+function createOnFrame(): OnFrame {
+  let drawnMs = Number.NEGATIVE_INFINITY
+  const drawNext = (draw: () => void): void => {
+    requestAnimationFrame(() => {
+      drawnMs = performance.now()
+      draw()
+    })
+  }
+  return (draw) => {
+    const isSeen = document.visibilityState === 'visible'
+    const waitMs = drawnMs + DRAW_GAP_MS - performance.now()
+    // No frame comes while nobody looks.
+    if (!isSeen) setTimeout(draw, HIDDEN_RENDER_MS)
+    else if (waitMs > 0) setTimeout(() => drawNext(draw), waitMs)
+    else drawNext(draw)
+  }
 }
 
 /** Where storage is forbidden even its name throws; then nothing is kept. */

@@ -69,6 +69,8 @@ export interface Picture {
   items: Panel<ItemsPicture>
   /** What is searched for; `items` may still be of the search before. */
   search: string
+  /** Items that changed lately, newest first, listed or not: what is looked at may be among them. */
+  changedItems: readonly AnyItem[]
   /** Rises when items came that the list does not have yet. */
   itemsAskedCount: number
   /** Now, in whole seconds' steps: what shows durations is drawn when it moves. */
@@ -89,6 +91,7 @@ export function emptyPicture(role: Role, nowMs: number): Picture {
     happenings: NOTHING,
     items: NOTHING,
     search: '',
+    changedItems: [],
     itemsAskedCount: 0,
     nowMs,
   }

@@ -12,7 +12,7 @@ import type {
   TransferFacts,
   VitalsFacts,
 } from '../../../contract/contract.ts'
-import { HAPPENINGS_MAX, SAMPLES_MAX, TRANSFERS_MAX } from '../limits.ts'
+import { CHANGED_ITEMS_MAX, HAPPENINGS_MAX, SAMPLES_MAX, TRANSFERS_MAX } from '../limits.ts'
 import {
   type AnyItem,
   type Connection,
@@ -174,10 +174,12 @@ function changeItems(
   picture: Picture,
   event: { changed: readonly AnyItem[]; removed: readonly string[]; isCut: boolean },
 ): Picture {
-  const { value } = picture.items
-  if (value === undefined) return picture
   const changed = new Map(event.changed.map((item) => [item.cid, item]))
   const removed = new Set(event.removed)
+  const others = picture.changedItems.filter(({ cid }) => !changed.has(cid) && !removed.has(cid))
+  const changedItems = [...changed.values(), ...others].slice(0, CHANGED_ITEMS_MAX)
+  const { value } = picture.items
+  if (value === undefined) return { ...picture, changedItems }
   const stay = value.items.filter(({ cid }) => !removed.has(cid))
   const items = stay.map((item) => changed.get(item.cid) ?? item)
   const listed = new Set(value.items.map(({ cid }) => cid))
@@ -189,6 +191,7 @@ function changeItems(
   return {
     ...picture,
     items: { ...picture.items, value: { ...value, items, itemsCount } },
+    changedItems,
     itemsAskedCount: picture.itemsAskedCount + (isNewsOutside ? 1 : 0),
   }
 }

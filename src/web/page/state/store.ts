@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * Keeps the picture, and tells who draws it at most once a frame: a thousand facts a second cost a
- * thousand small reductions and sixty drawings.
+ * Keeps the picture, and tells who draws it when it is time to draw: a thousand facts a second cost a
+ * thousand small reductions, and a few drawings.
  */
 import type { Picture } from './picture.ts'
 import { type Fact, reduce } from './reduce.ts'

@@ -25,13 +25,15 @@ import { Viewing } from './viewing.tsx'
 export function ItemView({ cid, path }: Wanted) {
   const { session, speech } = usePage()
   const role = usePicture((picture) => picture.role)
-  // Whatever the list hears of it is shown here as well.
-  const listed = usePicture((picture) =>
-    picture.items.value?.items.find((item) => item.cid === cid),
+  // Whatever is heard of it is shown at once.
+  const heard = usePicture(
+    ({ changedItems, items }) =>
+      changedItems.find((item) => item.cid === cid) ??
+      items.value?.items.find((item) => item.cid === cid),
   )
   const isThere = usePicture((picture) => picture.status.value !== undefined)
   const loaded = useLoaded(`${cid} ${role} ${isThere}`, (signal) => session.item(cid, signal))
-  const item = listed ?? loaded.value
+  const item = heard ?? loaded.value
   return (
     <>
       <p class="back">
