@@ -34,6 +34,7 @@ const COMMANDS = {
     handOver([join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args])
   },
   bench: runBench,
+  demo: (args) => runWithBuild(join(ROOT, 'tools', 'demo', 'demo.ts'), args),
   check: runCheck,
   docs: async (args) => handOver([join(ROOT, 'tools', 'write-docs.ts'), ...args]),
 }
@@ -120,8 +121,12 @@ async function runBench([name, ...args]) {
     process.exitCode = EXIT_USAGE
     return
   }
+  await runWithBuild(script, args)
+}
+
+/** For a script about the built program: it asks here how that is started. */
+async function runWithBuild(script, args) {
   const built = await readyBuild()
-  // A benchmark measures the built program and asks here how it is started.
   process.env.CITYNODE_COMMAND = JSON.stringify(commandOf(built))
   process.env.CITYNODE_ENVIRONMENT = JSON.stringify(PROGRAM_ENVIRONMENT)
   handOver([script, ...args])
