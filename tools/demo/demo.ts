@@ -75,26 +75,48 @@ async function open(
   await neighbourhood.start(onEnded, signal)
   const placed = await neighbourhood.furnish(signal)
   const met = await neighbourhood.meet(signal)
+  const pages = await pagesOf(neighbourhood, signal)
   const nodes = neighbourhood.nodes.map(({ place }) => ({
     place,
-    address: addressOf(neighbourhood.portsOf(place.id).status),
+    address: pages.get(place.id) ?? '',
     hears: (met.get(place.id) ?? []).map(nameOf),
     placed: placed.get(place.id) ?? [],
   }))
   for (const line of words.nodesWords(nodes, neighbourhood.links)) say(line)
-  for (const line of words.suggestionWords(suggestions(neighbourhood, stage, placed))) say(line)
+  const what = suggestions(neighbourhood, stage, {
+    placed,
+    firstAddress: pages.get('bakery') ?? '',
+  })
+  for (const line of words.suggestionWords(what)) say(line)
+}
+
+/**
+ * Where each page is. On a terminal with the owner's token, so that everything can be tried; in a
+ * file it would lie about.
+ */
+async function pagesOf(
+  neighbourhood: Neighbourhood,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<PlaceId, string>> {
+  const pages = neighbourhood.nodes.map(async ({ place, client }) => {
+    const page = addressOf(neighbourhood.portsOf(place.id).status)
+    if (process.stdout.isTTY !== true) return [place.id, page] as const
+    const [link = page] = await client.ownerLinks(signal)
+    return [place.id, `${page}${new URL(link).hash}`] as const
+  })
+  return new Map(await Promise.all(pages))
 }
 
 /** The film goes the whole way, from the far end of the neighbourhood to the other. */
 function suggestions(
   neighbourhood: Neighbourhood,
   stage: Stage,
-  placed: ReadonlyMap<PlaceId, readonly Placed[]>,
+  shown: { placed: ReadonlyMap<PlaceId, readonly Placed[]>; firstAddress: string },
 ): words.Suggestions {
-  const [film] = placed.get('boathouse') ?? []
+  const [film] = shown.placed.get('boathouse') ?? []
   if (film === undefined) throw new Error('the Boathouse has no film')
   const { cid } = film.item
-  const { status, gateway } = neighbourhood.portsOf('bakery')
+  const { gateway } = neighbourhood.portsOf('bakery')
   const sudo = stage.kind === 'root' ? 'sudo ' : ''
   const { folder } = neighbourhood.nodeOf('bakery')
   const file = `-o ${film.piece.file}`
@@ -102,7 +124,7 @@ function suggestions(
   const cable = (state: 'up' | 'down', segment: (typeof SEGMENTS)[number]) =>
     stage.typed(cableCommand(neighbourhood.id, { place: 'bakery', segment }, state))
   return {
-    firstAddress: addressOf(status),
+    firstAddress: shown.firstAddress,
     fetch: {
       title: film.piece.title,
       from: nameOf('boathouse'),

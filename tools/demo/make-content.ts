@@ -17,7 +17,10 @@ const FILM_SECONDS = 10
 const SAMPLE_RATE = 24_000
 
 const folder = mkdtempSync(join(tmpdir(), 'citynode-content-'))
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+})
 try {
   const page = await browser.newPage({ viewport: { ...SCENE }, deviceScaleFactor: 1 })
   await pictures(page)
@@ -52,7 +55,18 @@ async function film(page: Page): Promise<void> {
   }
   const input = ['-framerate', `${FRAMES_PER_SECOND}`, '-i', join(folder, '%04d.png')]
   // A key frame every two seconds, and the index at the front: seeking needs both.
-  const coding = ['-c:v', 'libvpx-vp9', '-b:v', '0', '-crf', '40', '-g', '24', '-pix_fmt', 'yuv420p']
+  const coding = [
+    '-c:v',
+    'libvpx-vp9',
+    '-b:v',
+    '0',
+    '-crf',
+    '40',
+    '-g',
+    '24',
+    '-pix_fmt',
+    'yuv420p',
+  ]
   const packing = ['-cues_to_front', '1', join(CONTENT, 'lights-going-on.webm')]
   ffmpeg(...input, ...coding, ...packing)
 }
@@ -71,7 +85,10 @@ function melody(): void {
     })
   }
   const wav = join(folder, 'round.pcm')
-  writeFileSync(wav, Int16Array.from(samples, (value) => Math.tanh(value) * 30_000))
+  writeFileSync(
+    wav,
+    Int16Array.from(samples, (value) => Math.tanh(value) * 30_000),
+  )
   const input = ['-f', 's16le', '-ar', `${SAMPLE_RATE}`, '-ac', '1', '-i', wav]
   const title = ['-metadata', 'title=Evening Round', '-metadata', 'artist=citynode']
   ffmpeg(...input, '-c:a', 'libopus', '-b:a', '40k', ...title, join(CONTENT, 'evening-round.ogg'))

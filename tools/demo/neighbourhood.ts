@@ -108,14 +108,22 @@ export class Neighbourhood {
     return new Map(await Promise.all(placed))
   }
 
-  /** Whom each node has met: returns when it is all whom it should, or when that took too long. */
+  /**
+   * Whom each node hears directly; on loopback, where nobody does, whom it knows. Returns when all
+   * know each other and all neighbours are found, or when that took too long.
+   */
   async meet(signal: AbortSignal): Promise<ReadonlyMap<PlaceId, readonly PlaceId[]>> {
     const deadlineMs = performance.now() + limits.MEETING_MS_MAX
     for (;;) {
       signal.throwIfAborted()
-      const met = await this.#met(signal)
-      const isAll = PLACES.every(({ id }) => met.get(id)?.length === this.#expectedOf(id).length)
-      if (isAll || performance.now() > deadlineMs) return met
+      const met = await Promise.all(this.nodes.map((node) => this.#metBy(node, signal)))
+      const isAll = met.every(({ place, hears, knows }) => {
+        return knows.length === PLACES.length - 1 && hears.length >= this.#expectedCount(place)
+      })
+      if (isAll || performance.now() > deadlineMs) {
+        const isLoopback = this.#stage.kind === 'loopback'
+        return new Map(met.map(({ place, hears, knows }) => [place, isLoopback ? knows : hears]))
+      }
       await pause(limits.POLL_MS)
     }
   }
@@ -246,24 +254,22 @@ export class Neighbourhood {
     })
   }
 
-  #expectedOf(place: PlaceId): readonly PlaceId[] {
-    if (this.#stage.kind !== 'loopback') return neighboursOf(place)
-    return PLACES.map(({ id }) => id).filter((id) => id !== place)
+  #expectedCount(place: PlaceId): number {
+    return this.#stage.kind === 'loopback' ? 0 : neighboursOf(place).length
   }
 
-  /** Neighbours; on loopback, where there are none, whoever it is connected to. */
-  async #met(signal: AbortSignal): Promise<ReadonlyMap<PlaceId, readonly PlaceId[]>> {
-    const ids = new Map<string, PlaceId>()
-    for (const [id, { peerId }] of this.#households) ids.set(peerId, id)
-    const asked = this.nodes.map(async ({ place, client }) => {
-      const met =
-        this.#stage.kind === 'loopback'
-          ? await client.peers(signal)
-          : await client.neighbours(signal)
-      const places = new Set(met.flatMap(({ peerId }) => ids.get(peerId) ?? []))
-      return [place.id, PLACES.map(({ id }) => id).filter((id) => places.has(id))] as const
-    })
-    return new Map(await Promise.all(asked))
+  /** Nobody at all, of a node that has ended by itself: that is told where it is noticed. */
+  async #metBy({ place, client }: DemoNode, signal: AbortSignal) {
+    const [neighbours, peers] = await Promise.all([
+      client.neighbours(signal).catch(() => []),
+      client.peers(signal).catch(() => []),
+    ])
+    return { place: place.id, hears: this.#placesOf(neighbours), knows: this.#placesOf(peers) }
+  }
+
+  #placesOf(nodes: readonly { peerId: string }[]): readonly PlaceId[] {
+    const met = new Set(nodes.map(({ peerId }) => peerId))
+    return [...this.#households].flatMap(([id, { peerId }]) => (met.has(peerId) ? [id] : []))
   }
 
   #household(place: PlaceId): Household {

@@ -39,7 +39,7 @@ export function configOf(settings: NodeSettings): string {
       hasInterfaces ? '' : 'hello_port = 0\nallow_loopback = true\nmdns = false\nbeacon = false',
     ].join('\n'),
     ...(hasInterfaces ? interfaces : []),
-    hasInterfaces ? '' : '[content]\nport = 0\naddress = "127.0.0.1"',
+    hasInterfaces ? '' : '[content]\nport = 0',
     `[status]\nport = ${ports.status}\naddress = "127.0.0.1"`,
     `[gateway]\nport = ${ports.gateway}\naddress = "127.0.0.1"`,
     '[log]\nformat = "json"\n',
