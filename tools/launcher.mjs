@@ -6,7 +6,7 @@
  * On a terminal it says nothing unless it has something to do, and then on stderr.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -50,9 +50,26 @@ export async function run([name, ...args]) {
     return
   }
   await explained(async () => {
+    // It is the one that people start with sudo.
+    if (name === 'demo') prepareAsOwner()
     await ensureInstalled({ root: ROOT })
     await command(args)
   })
+}
+
+/**
+ * Under sudo, what is installed and built still becomes the clone's owner's: files of root's there
+ * would stop every later start. What fails is told by whoever tries the same next.
+ */
+function prepareAsOwner() {
+  const { uid, gid } = statSync(ROOT)
+  if (process.getuid?.() !== 0 || uid === 0) return
+  // npm keeps its cache at home, and must not do so at root's.
+  const account = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' }).stdout ?? ''
+  const home = account.split(':')[5]
+  const env = home ? { ...process.env, HOME: home } : process.env
+  const script = join(ROOT, 'tools', 'run.mjs')
+  spawnSync(process.execPath, [script, 'build'], { uid, gid, env, stdio: ['ignore', 'ignore', 2] })
 }
 
 /** For bin/citynode.mjs: a question to a node should not start an install that nobody asked for. */

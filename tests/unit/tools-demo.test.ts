@@ -143,7 +143,8 @@ describe('configurations', () => {
       const text = configOf({ place, city: 'demo-1a2b', ports, bootstrap, hasInterfaces })
       const parsed = parseConfig(text)
       if (!('config' in parsed)) throw new Error(JSON.stringify(parsed.problems))
-      const { network, status, gateway } = parsed.config
+      const { node, network, status, gateway } = parsed.config
+      expect(node.name).toBe(place.name)
       expect(network).toMatchObject({ mdns: hasInterfaces, beacon: hasInterfaces, bootstrap })
       expect(status).toMatchObject({ port: 7601, address: '127.0.0.1' })
       expect(gateway).toMatchObject({ port: 7611, address: '127.0.0.1' })
@@ -235,5 +236,20 @@ describe('words', () => {
     expect(lines).toContain('Bakery: http://127.0.0.1:7601/')
     expect(lines).toContain('hears Library')
     expect(lines).toContain('hears nobody yet')
+  })
+})
+
+describe('docs/DEMO.md', () => {
+  it('tells of the links as they are', () => {
+    const text = readFileSync(new URL('../../docs/DEMO.md', import.meta.url), 'utf8')
+    for (const { id, quality } of SEGMENTS) {
+      const { delayMs, lossPercent, rateMbit } = quality
+      const lost = lossPercent === 0 ? 'nothing' : `${lossPercent} %`
+      const row = new RegExp(
+        `^\\| ${id} \\|.*\\| ${delayMs} ms \\| ${lost} \\| ${rateMbit} Mbit/s \\|$`,
+        'm',
+      )
+      expect(text).toMatch(row)
+    }
   })
 })

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The launcher behind the npm scripts, in a clone of our own with a small program in it. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -150,6 +152,17 @@ describe('the launcher', () => {
     await stopping
     child.kill('SIGTERM')
     expect(facts(await ended).at(-1)).toEqual({ termCount: 1 })
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('the demo under sudo leaves nothing of root’s', async () => {
+    write('tools/demo/demo.ts', "console.log(JSON.stringify(process.env['CITYNODE_COMMAND']))")
+    execFileSync('chown', ['-R', '65534:65534', root])
+    const ended = await launch(['tools/run.mjs', 'demo']).ended
+    expect(ended).toMatchObject({ code: 0, err: 'Building…\n' })
+    const build = join(root, 'build')
+    const paths = [build, ...readdirSync(build).map((name) => join(build, name))]
+    expect(paths.length).toBeGreaterThan(1)
+    for (const path of paths) expect(statSync(path).uid, path).toBe(65534)
   })
 
   it('runs a benchmark by name, and lists them for any other', async () => {

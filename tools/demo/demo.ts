@@ -3,6 +3,7 @@
  * `npm run demo`: a neighbourhood of six real nodes on this machine, in a minute. Started by
  * `tools/launcher.mjs`, which says how a built node is started.
  */
+import { join } from 'node:path'
 
 import type { Placed } from './content.ts'
 import { type Ending, waitForEnding } from './ending.ts'
@@ -117,9 +118,9 @@ function suggestions(
   if (film === undefined) throw new Error('the Boathouse has no film')
   const { cid } = film.item
   const { gateway } = neighbourhood.portsOf('bakery')
-  const sudo = stage.kind === 'root' ? 'sudo ' : ''
   const { folder } = neighbourhood.nodeOf('bakery')
-  const file = `-o ${film.piece.file}`
+  // Among what is removed at the end.
+  const file = `-o ${join(folder, film.piece.file)}`
   const street = SEGMENTS.find(({ id }) => id === 'street')
   const cable = (state: 'up' | 'down', segment: (typeof SEGMENTS)[number]) =>
     stage.typed(cableCommand(neighbourhood.id, { place: 'bakery', segment }, state))
@@ -129,7 +130,7 @@ function suggestions(
       title: film.piece.title,
       from: nameOf('boathouse'),
       to: nameOf('bakery'),
-      command: `${sudo}npm run citynode -- --data ${folder} get --public ${cid} ${file}`,
+      command: `${stage.sudo}npm run citynode -- --data ${folder} get --public ${cid} ${file}`,
       address: `${addressOf(gateway)}ipfs/${cid}`,
     },
     cable:

@@ -33,6 +33,7 @@ export function configOf(settings: NodeSettings): string {
   )
   return [
     `[city]\nid = "${city}"`,
+    `[node]\nname = "${place.name}"`,
     [
       `[network]\nport = ${ports.network}\nbootstrap = ${JSON.stringify(bootstrap)}`,
       // On loopback alone there are no links to search; and the machine's own stay untouched.

@@ -17,6 +17,8 @@ export interface Stage {
   kind: 'root' | 'user' | 'loopback'
   /** Runs a command where the namespaces are. @throws Error with what the command said. */
   run(command: Command): Promise<string>
+  /** What a person types before commands about the demo's nodes: `sudo `, or nothing. */
+  sudo: string
   /** The command as a person types it, from outside. */
   typed(command: Command): string
   /** The command as it is started inside a namespace. */
@@ -38,6 +40,7 @@ export async function openStage(wanted: 'best' | 'loopback'): Promise<Stage> {
   const run = () => Promise.reject(new Error('there are no namespaces on loopback'))
   return {
     kind: 'loopback',
+    sudo: '',
     run,
     typed: (command) => command.join(' '),
     inside: (_namespace, command) => command,
@@ -49,7 +52,11 @@ export async function openStage(wanted: 'best' | 'loopback'): Promise<Stage> {
 
 async function tryRoot(): Promise<Stage | undefined> {
   if (process.getuid?.() !== 0) return undefined
-  const stage = stageBehind('root', [], { sudo: 'sudo ', close: async () => {} })
+  const stage = stageBehind('root', [], {
+    // Whoever is root without it may not even have it.
+    sudo: process.env['SUDO_UID'] === undefined ? '' : 'sudo ',
+    close: async () => {},
+  })
   return (await canMakeCables(stage)) ? stage : undefined
 }
 
@@ -103,6 +110,7 @@ function stageBehind(
   }
   return {
     kind,
+    sudo,
     run: runThere,
     typed: (command) => `${sudo}${[...prefix, ...command].join(' ')}`,
     inside: (namespace, command) => [...prefix, 'ip', 'netns', 'exec', namespace, ...command],

@@ -21,17 +21,21 @@ export function linksWords(links: LinksKind): readonly string[] {
       'alike, and nobody is a neighbour. To see links of different quality: sudo npm run demo',
     ]
   }
-  const about = {
-    netem: '',
-    tbf: ' (This kernel cannot delay packets; what is lost and how fast it goes is as it says.)',
-    'no-shaping': ' (This kernel cannot make links worse, so the radios are as good as the wires.)',
-  }[links]
   return [
-    `Each node has a network of its own, joined to the others by these links:${about}`,
-    ...SEGMENTS.map(
-      ({ words, members }) => `  ${words}: ${members.map((id) => nameOf(id)).join(' – ')}`,
-    ),
+    'Each node has a network of its own; these links join them:',
+    ...SEGMENTS.map(({ words, members }) => {
+      return `  ${words}: ${members.map((id) => nameOf(id)).join(' – ')}`
+    }),
+    ...SHORTCOMINGS[links],
   ]
+}
+
+const SHORTCOMINGS: Readonly<Record<Exclude<LinksKind, 'alike'>, readonly string[]>> = {
+  netem: [],
+  tbf: [
+    'This system cannot delay packets (no netem), so round trips are alike; loss and speed differ.',
+  ],
+  'no-shaping': ['This system cannot make links worse, so the radios are as good as the wires.'],
 }
 
 /** One node as the person meets it. */
