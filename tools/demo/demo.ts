@@ -35,11 +35,11 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function play(stage: Stage, built: Built, ending: Ending): Promise<number> {
-  const removedCount = await removeLeftovers(stage)
-  if (removedCount > 0) say(words.leftoversWords(removedCount))
   const neighbourhood = new Neighbourhood(stage, built)
   let exitCode = 0
   try {
+    const removedCount = await removeLeftovers(stage)
+    if (removedCount > 0) say(words.leftoversWords(removedCount))
     await open(neighbourhood, stage, ending)
     await ending.asked
     say('\nEnding: stopping the nodes and removing everything…')

@@ -98,9 +98,8 @@ export function planRoutes(
     const own = addresses[place]
     const [segment] = segmentsOf(place)
     if (segment === undefined) return []
-    const forward = 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
     return [
-      ['ip', 'netns', 'exec', host, 'sh', '-c', forward],
+      forwardingCommand(host),
       ['ip', '-n', host, 'addr', 'add', `${own}/128`, 'dev', segment.id, 'nodad'],
       ...PLACES.filter(({ id }) => id !== place).flatMap(({ id: to }): readonly Command[] => {
         const hop = firstHop(place, to)
@@ -110,6 +109,12 @@ export function planRoutes(
       }),
     ]
   })
+}
+
+/** Lets the kernel hand packets on; by the file, for not every machine has `sysctl`. */
+export function forwardingCommand(namespace: string): Command {
+  const write = 'echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
+  return ['ip', 'netns', 'exec', namespace, 'sh', '-c', write]
 }
 
 /** How links are made worse: by the kernel's own emulator, or by what most kernels have. */

@@ -43,7 +43,7 @@ export function configOf(settings: NodeSettings): string {
     hasInterfaces ? '' : '[content]\nport = 0',
     `[status]\nport = ${ports.status}\naddress = "127.0.0.1"`,
     `[gateway]\nport = ${ports.gateway}\naddress = "127.0.0.1"`,
-    '[log]\nformat = "json"\n',
+    '[log]\nformat = "text"\n',
   ]
     .filter((part) => part !== '')
     .join('\n\n')

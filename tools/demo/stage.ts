@@ -7,9 +7,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
-import { demoIdOf, isRunning } from './leftovers.ts'
+import { demoIdOf, isRunning, ownDemoId } from './leftovers.ts'
 import { COMMAND_MS_MAX } from './limits.ts'
-import { type Command, namespacesOf } from './network.ts'
+import { type Command, forwardingCommand } from './network.ts'
 
 const run = promisify(execFile)
 
@@ -115,9 +115,8 @@ function stageBehind(
     typed: (command) => `${sudo}${[...prefix, ...command].join(' ')}`,
     inside: (namespace, command) => [...prefix, 'ip', 'netns', 'exec', namespace, ...command],
     removeNamespaces: async (demoId) => {
-      const ours = new Set(namespacesOf(demoId))
       for (const name of await names()) {
-        if (ours.has(name)) await runThere(['ip', 'netns', 'del', name])
+        if (demoIdOf(name) === demoId) await runThere(['ip', 'netns', 'del', name])
       }
     },
     demosLeft: async () => {
@@ -128,22 +127,26 @@ function stageBehind(
   }
 }
 
-/** A namespace and a cable with a switch in it, for a moment. */
+/** All that the networks are made of, for a moment. */
 async function canMakeCables(stage: Stage): Promise<boolean> {
-  const name = `citynode-probe-${process.pid}`
+  const demoId = ownDemoId()
+  const name = `${demoId}-probe`
+  const veth = ['type', 'veth', 'peer', 'name', 'right']
+  const probes: readonly Command[] = [
+    ['ip', 'netns', 'add', name],
+    ['ip', '-n', name, 'link', 'add', 'left', ...veth],
+    ['ip', '-n', name, 'link', 'add', 'middle', 'type', 'bridge'],
+    ['ip', '-n', name, 'addr', 'add', 'fe80::1/64', 'dev', 'left', 'nodad'],
+    forwardingCommand(name),
+  ]
   try {
-    await stage.run(['ip', 'netns', 'add', name])
-    try {
-      const veth = ['type', 'veth', 'peer', 'name', 'right']
-      await stage.run(['ip', '-n', name, 'link', 'add', 'left', ...veth])
-      await stage.run(['ip', '-n', name, 'link', 'add', 'middle', 'type', 'bridge'])
-      await stage.run(['ip', 'netns', 'exec', name, 'true'])
-    } finally {
-      await stage.run(['ip', 'netns', 'del', name])
-    }
+    for (const command of probes) await stage.run(command)
     return true
   } catch {
     // Not allowed, or no such program or kernel module: then this is not the stage.
     return false
+  } finally {
+    // Where `ip` itself is missing there is nothing to remove.
+    await stage.removeNamespaces(demoId).catch(() => {})
   }
 }
