@@ -51,7 +51,7 @@ export async function run([name, ...args]) {
   }
   await explained(async () => {
     // It is the one that people start with sudo.
-    if (name === 'demo') prepareAsOwner()
+    if (name === 'demo' && !preparedAsOwner()) return
     await ensureInstalled({ root: ROOT })
     await command(args)
   })
@@ -59,17 +59,20 @@ export async function run([name, ...args]) {
 
 /**
  * Under sudo, what is installed and built still becomes the clone's owner's: files of root's there
- * would stop every later start. What fails is told by whoever tries the same next.
+ * would stop every later start. False: it failed, and has said why.
  */
-function prepareAsOwner() {
+function preparedAsOwner() {
   const { uid, gid } = statSync(ROOT)
-  if (process.getuid?.() !== 0 || uid === 0) return
+  if (process.getuid?.() !== 0 || uid === 0) return true
   // npm keeps its cache at home, and must not do so at root's.
   const account = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' }).stdout ?? ''
   const home = account.split(':')[5]
   const env = home ? { ...process.env, HOME: home } : process.env
   const script = join(ROOT, 'tools', 'run.mjs')
-  spawnSync(process.execPath, [script, 'build'], { uid, gid, env, stdio: ['ignore', 'ignore', 2] })
+  const stdio = ['ignore', 'ignore', 'inherit']
+  const { status } = spawnSync(process.execPath, [script, 'build'], { uid, gid, env, stdio })
+  if (status !== 0) process.exitCode = status ?? EXIT_NOT_STARTED
+  return status === 0
 }
 
 /** For bin/citynode.mjs: a question to a node should not start an install that nobody asked for. */
