@@ -64,10 +64,11 @@ export async function run([name, ...args]) {
 function preparedAsOwner() {
   const { uid, gid } = statSync(ROOT)
   if (process.getuid?.() !== 0 || uid === 0) return true
-  // npm keeps its cache at home, and must not do so at root's.
+  // npm keeps its cache at home, and must not do so at root's, of which it has told its script.
   const account = spawnSync('getent', ['passwd', String(uid)], { encoding: 'utf8' }).stdout ?? ''
   const home = account.split(':')[5]
-  const env = home ? { ...process.env, HOME: home } : process.env
+  const own = Object.entries(process.env).filter(([key]) => !key.startsWith('npm_'))
+  const env = { ...Object.fromEntries(own), ...(home ? { HOME: home } : {}) }
   const script = join(ROOT, 'tools', 'run.mjs')
   const stdio = ['ignore', 'ignore', 'inherit']
   const { status } = spawnSync(process.execPath, [script, 'build'], { uid, gid, env, stdio })

@@ -3,7 +3,8 @@
  * `npm run demo`: a neighbourhood of six real nodes on this machine, in a minute. Started by
  * `tools/launcher.mjs`, which says how a built node is started.
  */
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 import type { Placed } from './content.ts'
 import { type Ending, waitForEnding } from './ending.ts'
@@ -152,7 +153,13 @@ function builtProgram(): Built | undefined {
   const more: unknown = JSON.parse(CITYNODE_ENVIRONMENT)
   const isCommand = Array.isArray(command) && command.every((one) => typeof one === 'string')
   if (!isCommand || typeof more !== 'object') return undefined
-  return { command, environment: { ...more, ...environment } }
+  return { command, environment: { ...more, ...environment, ...withoutTraces(command) } }
+}
+
+/** Under sudo, what V8 keeps of the program would be root's, in somebody's folder. */
+function withoutTraces([node = '']: readonly string[]): NodeJS.ProcessEnv {
+  const isOthers = process.getuid?.() === 0 && statSync(dirname(node)).uid !== 0
+  return isOthers ? { NODE_DISABLE_COMPILE_CACHE: '1' } : {}
 }
 
 function say(line: string): 0 {

@@ -2,7 +2,7 @@
 /** Every bound of the demo, with its unit and reason. */
 
 /** A node answers within 2 s alone; six start at once, perhaps on two slow cores. */
-export const NODE_START_MS_MAX = 45_000
+export const NODE_START_MS_MAX = 60_000
 /** Beacons go out at once, the weak radio may lose some: after this we show what there is. */
 export const MEETING_MS_MAX = 25_000
 /** A node stops each of its services within 5 s; after this it is ended. */
