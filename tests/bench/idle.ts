@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   // On a machine of its own a node shares the pages of its program with nobody.
   const folder = mkdtempSync(join(tmpdir(), 'citynode-bench-idle-'))
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
-  const node = await startBenchNode([], copyOfProgram(join(folder, 'build')))
+  const node = await startBenchNode([], { command: copyOfProgram(join(folder, 'build')) })
   closing.push(() => node.daemon.stop())
   console.error(`adding ${ITEMS} items and starting ${NEIGHBOURS} neighbours…`)
   await addItems(node)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * `npm run bench -- soak`: two built nodes at work for 30 minutes (`--minutes N`): adds, gets,
- * removals, reads of parts, requests to the gateway. Items come and go at the same rate, so memory,
+ * removals, reads of parts, requests to both gateways, while the store is checked as often as can be
+ * set. Items come and go at the same rate, so memory,
  * open files and disk must stay where they are after a warm-up. Not part of CI. Its baseline is the
  * same nodes after the warm-up.
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
+import { type ClientRequest, get as getPlain, type IncomingMessage } from 'node:http'
 import { get } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,6 +21,8 @@ const SAMPLE_MS = 5_000
 const ITEMS = 40
 const SIZES = [0, 100, 4_096, 65_536, 1_048_577, 5_000_000]
 const WORKERS = 3
+/** The least that can be set. A store of this size is then checked one block every ten seconds. */
+const SCRUB_DAYS = 1
 
 /** How far the median of the last third may lie above that of the second. */
 const MEMORY_RISE_MIB_MAX = 8
@@ -47,7 +51,14 @@ interface Side {
 interface Work {
   endMs: number
   cids: string[]
-  counts: { added: number; fetched: number; removed: number; read: number; served: number }
+  counts: {
+    added: number
+    fetched: number
+    removed: number
+    read: number
+    served: number
+    shown: number
+  }
 }
 
 async function main(): Promise<void> {
@@ -57,7 +68,7 @@ async function main(): Promise<void> {
   const work: Work = {
     endMs: performance.now() + MINUTES * 60_000,
     cids: [],
-    counts: { added: 0, fetched: 0, removed: 0, read: 0, served: 0 },
+    counts: { added: 0, fetched: 0, removed: 0, read: 0, served: 0, shown: 0 },
   }
   await Promise.all([
     ...Array.from({ length: WORKERS }, () => workUntilEnd([one, other], work)),
@@ -67,7 +78,9 @@ async function main(): Promise<void> {
 }
 
 async function side(known?: BenchNode): Promise<Side> {
-  const node = await startBenchNode(known === undefined ? [] : [known.address])
+  const node = await startBenchNode(known === undefined ? [] : [known.address], {
+    content: [`scrub_days = ${SCRUB_DAYS}`],
+  })
   closing.push(() => node.daemon.stop())
   const client = new NodeClient(node)
   closing.push(() => client.close())
@@ -88,6 +101,8 @@ async function workUntilEnd(sides: readonly [Side, Side], work: Work): Promise<v
     counts.read += 1
     await gatewayRead(from.node, cid)
     counts.served += 1
+    await showToPeople(from.node, cid)
+    counts.shown += 1
     // The file of no bytes is the same every time, and another worker may be at it.
     if (sizeBytes > 0) cids.push(cid)
     const oldest = cids.length > ITEMS ? cids.shift() : undefined
@@ -107,16 +122,29 @@ async function readPart({ client }: Side, cid: string, sizeBytes: number): Promi
 }
 
 function gatewayRead(node: BenchNode, cid: string): Promise<void> {
+  const options = { rejectUnauthorized: false, agent: false }
+  const url = `https://127.0.0.1:${node.contentPort}/ipfs/${cid}?format=car`
+  return drained((onResponse) => get(url, options, onResponse))
+}
+
+function showToPeople(node: BenchNode, cid: string): Promise<void> {
+  const url = `http://127.0.0.1:${node.gatewayPort}/ipfs/${cid}`
+  return drained((onResponse) => getPlain(url, { agent: false }, onResponse))
+}
+
+/** Asks, and reads the answer to its end. */
+function drained(
+  ask: (onResponse: (response: IncomingMessage) => void) => ClientRequest,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const options = { rejectUnauthorized: false, agent: false }
-    const url = `https://127.0.0.1:${node.contentPort}/ipfs/${cid}?format=car`
-    get(url, options, (response) => {
+    ask((response) => {
       response.resume()
+      response.on('error', reject)
       response.on('end', () => {
         // Busy is an answer; anything else is not what was asked for.
         const { statusCode: status } = response
         if (status === 200 || status === 429 || status === 503) resolve()
-        else reject(new Error(`the gateway: status ${status}`))
+        else reject(new Error(`a gateway: status ${status}`))
       })
     }).on('error', reject)
   })

@@ -14,15 +14,24 @@ export interface BenchNode {
   address: string
   /** Where it serves items by HTTPS. */
   contentPort: number
+  /** Where it shows public items to people. */
+  gatewayPort: number
+}
+
+export interface BenchNodeOptions {
+  command?: readonly string[]
+  /** Lines for the section `[content]` of its configuration. */
+  content?: readonly string[]
 }
 
 /** Starts a built node that knows only those in `bootstrap`. */
 export async function startBenchNode(
   bootstrap: readonly string[] = [],
-  command: readonly string[] = builtProgram(),
+  { command = builtProgram(), content = [] }: BenchNodeOptions = {},
 ): Promise<BenchNode> {
   const port = await freePort()
   const contentPort = await freePort()
+  const gatewayPort = await freePort()
   const daemon = await startDaemon({
     command,
     environment: programEnvironment(),
@@ -34,7 +43,10 @@ export async function startBenchNode(
       'beacon = false',
       'allow_loopback = true',
       `bootstrap = ${JSON.stringify(bootstrap)}`,
-      `[content]\nport = ${contentPort}`,
+      '[content]',
+      `port = ${contentPort}`,
+      ...content,
+      `[gateway]\naddress = "127.0.0.1"\nport = ${gatewayPort}`,
       '[status]\nport = 0',
       '[log]\nlevel = "warn"\n',
     ].join('\n'),
@@ -45,6 +57,7 @@ export async function startBenchNode(
     pid: daemon.pid ?? 0,
     address: `/ip4/127.0.0.1/tcp/${port}/p2p/${body.peerId}`,
     contentPort,
+    gatewayPort,
   }
 }
 
