@@ -14,6 +14,9 @@ export interface Targets {
   outside: string
 }
 
+/** What the PDF's dialog says when its script has tried all. */
+export const PAPER_TRIED = 'tried'
+
 /** What the console lines of a script that runs begin with. */
 export const REPORT = 'report: '
 
@@ -90,7 +93,7 @@ function passivePage({ outside, neighbour }: Targets): string {
 <base href="${outside}/base/">
 <link rel="stylesheet" href="${outside}/style"><link rel="prefetch" href="${outside}/prefetch">
 <link rel="preload" as="image" href="${outside}/preload"><link rel="icon" href="${outside}/icon">
-<link rel="dns-prefetch" href="${outside}">
+<link rel="dns-prefetch" href="${outside}"><link rel="preconnect" href="${outside}">
 <link rel="manifest" href="${outside}/manifest"><link rel="modulepreload" href="${outside}/module">
 <script src="${outside}/script"></script>
 <script type="speculationrules">{"prefetch":[{"urls":["${outside}/speculation"],"eagerness":"immediate"}]}</script>
@@ -98,7 +101,7 @@ function passivePage({ outside, neighbour }: Targets): string {
 body{font-family:f;background:url(${outside}/background)}</style>
 <body onload="document.title='taken over'">words
 <img src="${outside}/image" onerror="document.title='taken over'"><img src="relative">
-<iframe src="${outside}/iframe"></iframe><iframe src="${neighbour}"></iframe>
+<iframe src="${neighbour}"></iframe>
 <iframe srcdoc="&lt;script&gt;top.document.title='taken over'&lt;/script&gt;"></iframe>
 <object data="${outside}/object"></object><embed src="${outside}/embed">
 <audio src="${outside}/audio" preload="auto"></audio><video poster="${outside}/poster"></video>
@@ -108,14 +111,27 @@ body{font-family:f;background:url(${outside}/background)}</style>
 <form action="${outside}/form" target="_blank"><button id="form">three</button></form>`
 }
 
-/** A page without text that runs JavaScript and opens an address as soon as it is looked at. */
+/**
+ * A page that is one link. As soon as it is looked at it opens an address, and runs JavaScript that
+ * tries all other ways out, then says in a dialog that it has.
+ */
 function paper({ outside }: Targets): string {
+  const script = [
+    `this.submitForm("${outside}/pdf-submit")`,
+    `this.submitForm({ cURL: "${outside}/pdf-submit-html", cSubmitAs: "HTML" })`,
+    `app.launchURL("${outside}/pdf-launch", false)`,
+    `app.launchURL("${outside}/pdf-launch-new", true)`,
+    `this.getURL("${outside}/pdf-get")`,
+  ].map((attempt) => `try { ${attempt} } catch (error) {}`)
+  script.push(`app.alert("${PAPER_TRIED}")`)
+  const literal = script.join(';').replace(/[()\\]/g, '\\$&')
   const objects = [
-    '<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R>>',
+    '<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R/AcroForm<</Fields[]>>>>',
     '<</Type/Pages/Kids[3 0 R]/Count 1>>',
-    '<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>',
-    `<</S/JavaScript/JS(this.submitForm\\("${outside}/pdf-script"\\))/Next 5 0 R>>`,
-    `<</S/URI/URI(${outside}/pdf-address)>>`,
+    '<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 600]/Annots[6 0 R]>>',
+    `<</S/URI/URI(${outside}/pdf-address)/Next 5 0 R>>`,
+    `<</S/JavaScript/JS(${literal})>>`,
+    `<</Type/Annot/Subtype/Link/Rect[0 0 600 600]/A<</S/URI/URI(${outside}/pdf-link)>>>>`,
   ]
   let text = '%PDF-1.7\n'
   const starts = objects.map((object, index) => {
@@ -139,6 +155,10 @@ export function hostileFiles(targets: Targets): Record<string, string | Buffer> 
     'active.xhtml': `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head>
 <title>untouched</title></head><body><script><![CDATA[${script}]]></script></body></html>`,
     'passive.html': passivePage(targets),
+    'framing.html': `<!doctype html><title>untouched</title>
+<iframe src="${targets.outside}/iframe"></iframe>`,
+    'frameset.html': `<!doctype html><title>untouched</title>
+<frameset><frame src="${targets.outside}/frame"></frameset>`,
     'refresh.html': `<!doctype html><title>untouched</title>
 <meta http-equiv="refresh" content="0;url=${targets.outside}/refresh"><p>words</p>`,
     'paper.pdf': paper(targets),
