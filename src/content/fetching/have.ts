@@ -5,9 +5,10 @@
  * `title`, `kind` and, if there is one, `publication`: what the publisher signed. Only public items are
  * told of.
  */
-import { decode, encode } from '@ipld/dag-cbor'
-import { CID } from 'multiformats/cid'
+import { encode } from '@ipld/dag-cbor'
+import type { CID } from 'multiformats/cid'
 import { accept, copyOf, reject, type Verdict } from '../../base/base.ts'
+import { decodeArray, parseCids } from '../cid-question.ts'
 import { tidyKind, tidyName, tidyText } from '../item.ts'
 import {
   HAVE_CIDS_MAX,
@@ -19,6 +20,8 @@ import {
 import { PUBLICATION_BYTES_MAX } from '../refusals/refusals.ts'
 
 export const HAVE_TOPIC = 'have/1'
+
+export { encodeCids as encodeHaveRequest } from '../cid-question.ts'
 
 /** What a holder says of an item: a guess until somebody whom we believe says the same. */
 export interface Had {
@@ -36,19 +39,8 @@ export function partHad(sizeBytes: number): Had {
   return { name: '', sizeBytes, title: '', kind: '' }
 }
 
-export function encodeHaveRequest(cids: readonly CID[]): Uint8Array {
-  return encode(cids)
-}
-
 export function parseHaveRequest(bytes: Uint8Array): Verdict<CID[]> {
-  const value = decodeArray(bytes, HAVE_REQUEST_BYTES_MAX)
-  if (value === undefined) return reject('the question is malformed')
-  if (value.length === 0 || value.length > HAVE_CIDS_MAX) {
-    return reject('the question asks for none or too many')
-  }
-  const cids = value.map((entry) => (typeof entry === 'object' ? CID.asCID(entry) : null))
-  const known = cids.filter((cid) => cid !== null)
-  return known.length === value.length ? accept(known) : reject('the question is not all CIDs')
+  return parseCids(bytes, { bytesMax: HAVE_REQUEST_BYTES_MAX, cidsMax: HAVE_CIDS_MAX })
 }
 
 export function encodeHaveReply(answers: readonly (Had | undefined)[]): Uint8Array {
@@ -96,15 +88,4 @@ function parseHad(entry: unknown): Had | null {
 function tidyPublication(value: unknown): Uint8Array | undefined {
   if (!(value instanceof Uint8Array) || value.length > PUBLICATION_BYTES_MAX) return undefined
   return copyOf(value)
-}
-
-function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {
-  if (bytes.length > bytesMax) return undefined
-  try {
-    const value: unknown = decode(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    // What a stranger sent is no DAG-CBOR: that is all there is to say about it.
-    return undefined
-  }
 }

@@ -3,9 +3,10 @@
  * The question `withdrawn/1`: "which of these did their publisher withdraw?", in DAG-CBOR. Asked: an
  * array of 1 to 64 CIDs. Answered: an array of the same length, of `null` or the signed withdrawal.
  */
-import { decode, encode } from '@ipld/dag-cbor'
-import { CID } from 'multiformats/cid'
+import { encode } from '@ipld/dag-cbor'
+import type { CID } from 'multiformats/cid'
 import { accept, type CityId, reject, type Verdict } from '../../base/base.ts'
+import { decodeArray, parseCids } from '../cid-question.ts'
 import {
   WITHDRAWN_CIDS_MAX,
   WITHDRAWN_REPLY_BYTES_MAX,
@@ -15,19 +16,10 @@ import { parseWithdrawal, type Signed, type Withdrawal } from './records.ts'
 
 export const WITHDRAWN_TOPIC = 'withdrawn/1'
 
-export function encodeWithdrawnRequest(cids: readonly CID[]): Uint8Array {
-  return encode(cids)
-}
+export { encodeCids as encodeWithdrawnRequest } from '../cid-question.ts'
 
 export function parseWithdrawnRequest(bytes: Uint8Array): Verdict<CID[]> {
-  const value = decodeArray(bytes, WITHDRAWN_REQUEST_BYTES_MAX)
-  if (value === undefined) return reject('the question is malformed')
-  if (value.length === 0 || value.length > WITHDRAWN_CIDS_MAX) {
-    return reject('the question asks for none or too many')
-  }
-  const cids = value.map((entry) => (typeof entry === 'object' ? CID.asCID(entry) : null))
-  const known = cids.filter((cid) => cid !== null)
-  return known.length === value.length ? accept(known) : reject('the question is not all CIDs')
+  return parseCids(bytes, { bytesMax: WITHDRAWN_REQUEST_BYTES_MAX, cidsMax: WITHDRAWN_CIDS_MAX })
 }
 
 export function encodeWithdrawnReply(withdrawals: readonly (Uint8Array | undefined)[]): Uint8Array {
@@ -61,15 +53,4 @@ export function parseWithdrawnReply(
     answers.push(parsed.value)
   }
   return accept(answers)
-}
-
-function decodeArray(bytes: Uint8Array, bytesMax: number): unknown[] | undefined {
-  if (bytes.length > bytesMax) return undefined
-  try {
-    const value: unknown = decode(bytes)
-    return Array.isArray(value) ? value : undefined
-  } catch {
-    // What a stranger sent is no DAG-CBOR: that is all there is to say about it.
-    return undefined
-  }
 }
