@@ -1,63 +1,23 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The first mile as its user walks it: real nodes, real files, the real command line. */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Daemon, startDaemon, until } from '../support/daemon.ts'
 import { citynode } from '../support/program.ts'
+import { closeAfterTest, closeAll, makeFolder, startNode } from './node-support.ts'
 
-const ANY_PORTS = `
-[network]
-port = 0
-hello_port = 0
-mdns = false
-beacon = false
-allow_loopback = true
-BOOTSTRAP
-[content]
-port = 0
-[status]
-port = 0
-[gateway]
-port = 0
-`
-
-const closing: (() => Promise<unknown> | unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
-})
-
-async function node(bootstrap: readonly string[] = []): Promise<Daemon> {
-  const line = bootstrap.length === 0 ? '' : `bootstrap = ${JSON.stringify(bootstrap)}`
-  const daemon = await startDaemon({ config: ANY_PORTS.replace('BOOTSTRAP', line) })
-  closing.push(() => daemon.stop())
-  return daemon
-}
+afterEach(closeAll)
 
 async function pair(): Promise<[Daemon, Daemon]> {
-  const first = await node()
-  const { body } = await first.get<{ listenAddresses: string[] }>('/v1/status')
-  const local = body.listenAddresses.find((one) => one.startsWith('/ip4/127.0.0.1/'))
-  if (local === undefined) throw new Error(`no loopback address in ${body.listenAddresses}`)
-  const second = await node([local])
-  await until('the two are connected', 20_000, async () => {
-    return (await second.get<{ peers: unknown[] }>('/v1/peers')).body.peers.length === 1
-  })
-  return [first, second]
-}
-
-async function folder(): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'citynode-e2e-'))
-  closing.push(() => rm(made, { recursive: true, force: true }))
-  return made
+  const first = await startNode()
+  return [first, await startNode([first])]
 }
 
 async function fileOf(bytes: Uint8Array): Promise<string> {
-  const path = join(await folder(), 'a real file.bin')
+  const path = join(await makeFolder(), 'a real file.bin')
   await writeFile(path, bytes)
   return path
 }
@@ -94,7 +54,7 @@ describe('a file', () => {
     const [first, second] = await pair()
     const bytes = randomBytes(3_500_000)
     const cid = await add(first, await fileOf(bytes), '--public')
-    const target = join(await folder(), 'copy')
+    const target = join(await makeFolder(), 'copy')
     const got = await citynode('get', cid, '-o', target, '--data', second.dataFolder)
     expect(got.code, got.stderr).toBe(0)
     expect((await readFile(target)).equals(bytes)).toBe(true)
@@ -124,10 +84,10 @@ describe('bad days', () => {
   test('the port is taken: said, with what to do', async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, resolve))
-    closing.push(() => server.close())
+    closeAfterTest(() => server.close())
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : 0
-    const data = await folder()
+    const data = await makeFolder()
     await writeFile(
       join(data, 'citynode.toml'),
       `[network]\nport = ${port}\nhello_port = 0\n[content]\nport = 0\n[status]\nport = 0\n[gateway]\nport = 0\n`,
@@ -139,7 +99,7 @@ describe('bad days', () => {
   })
 
   test('the data folder is in use by another node', async () => {
-    const first = await node()
+    const first = await startNode()
     const second = await citynode('start', '--data', first.dataFolder)
     expect(second.code).toBe(7)
     expect(second.stderr).toContain('in use')
@@ -147,7 +107,7 @@ describe('bad days', () => {
   })
 
   test('an unknown key in the configuration', async () => {
-    const data = await folder()
+    const data = await makeFolder()
     await writeFile(join(data, 'citynode.toml'), '[network]\nprot = 7440\n[log]\nlevel = "loud"\n')
     for (const command of [['start'], ['config', 'check']]) {
       const run = await citynode(...command, '--data', data)
@@ -160,7 +120,7 @@ describe('bad days', () => {
   })
 
   test('a key file that others may read', async () => {
-    const daemon = await node()
+    const daemon = await startNode()
     await daemon.kill('SIGTERM')
     const key = join(daemon.dataFolder, 'identity.key')
     const before = await readFile(key)
@@ -180,7 +140,7 @@ describe('bad days', () => {
   })
 
   test('no node runs: said plainly', async () => {
-    const run = await citynode('status', '--data', await folder())
+    const run = await citynode('status', '--data', await makeFolder())
     expect(run.code).toBe(4)
     expect(run.stderr).toContain('No node is running')
   })
@@ -194,7 +154,7 @@ describe('bad days', () => {
       'get',
       cid,
       '-o',
-      join(await folder(), 'copy'),
+      join(await makeFolder(), 'copy'),
       '--data',
       second.dataFolder,
     )
@@ -206,7 +166,7 @@ describe('bad days', () => {
     expect((await fetching).code).not.toBe(0)
 
     const again = await startDaemon({ dataFolder: second.dataFolder })
-    closing.push(() => again.stop())
+    closeAfterTest(() => again.stop())
     const items = await citynode('ls', '--json', '--data', again.dataFolder)
     expect(items.stdout.toString()).toContain(kept)
     expect(items.stdout.toString()).not.toContain(cid)

@@ -10,30 +10,22 @@ import {
   ADDED_AT_MS,
   cidOf,
   FAR_ID,
-  FakeNode,
-  makeFolder,
+  type FakeNode,
   NEIGHBOUR_ID,
   PEER_ID,
+  startFakeNode,
 } from './api-fake-node.ts'
 import { type Ran, runCommand, type Surroundings } from './cli-support.ts'
 
 let folder: string
-let removeFolder: () => Promise<void>
 let node: FakeNode
+let close: () => Promise<void>
 
 beforeEach(async () => {
-  const made = await makeFolder()
-  folder = made.folder
-  removeFolder = made.remove
-  await mkdir(join(folder, 'data'))
-  node = new FakeNode(join(folder, 'data'))
-  await node.server.start(new AbortController().signal)
+  ;({ folder, node, close } = await startFakeNode())
 })
 
-afterEach(async () => {
-  await node.server.stop()
-  await removeFolder()
-})
+afterEach(() => close())
 
 function cli(argv: readonly string[], around: Surroundings = {}): Promise<Ran> {
   return runCommand(join(folder, 'data'), argv, around)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A node in memory behind a real ApiServer on a real Unix socket and a real port. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -461,6 +461,20 @@ export class FakeNode {
 export async function makeFolder(): Promise<{ folder: string; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'citynode-api-'))
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) }
+}
+
+/** A fake node that serves, in the folder `data` of a folder of its own. */
+export async function startFakeNode() {
+  const { folder, remove } = await makeFolder()
+  const dataFolder = join(folder, 'data')
+  await mkdir(dataFolder)
+  const node = new FakeNode(dataFolder)
+  await node.server.start(new AbortController().signal)
+  const close = async (): Promise<void> => {
+    await node.server.stop()
+    await remove()
+  }
+  return { folder, node, close }
 }
 
 export interface RawReply {

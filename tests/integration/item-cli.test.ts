@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the command line says and does about items, against a real ApiServer. */
 import { execFileSync } from 'node:child_process'
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CodedError } from '../../src/base/base.ts'
-import { cidOf, FakeNode, makeFolder, PEER_ID } from './api-fake-node.ts'
+import { cidOf, type FakeNode, makeFolder, PEER_ID, startFakeNode } from './api-fake-node.ts'
 import { type Ran, runCommand } from './cli-support.ts'
 
 let folder: string
-let removeFolder: () => Promise<void>
 let node: FakeNode
+let close: () => Promise<void>
 
 beforeEach(async () => {
-  const made = await makeFolder()
-  folder = made.folder
-  removeFolder = made.remove
-  await mkdir(join(folder, 'data'))
-  node = new FakeNode(join(folder, 'data'))
-  await node.server.start(new AbortController().signal)
+  ;({ folder, node, close } = await startFakeNode())
 })
 
-afterEach(async () => {
-  await node.server.stop()
-  await removeFolder()
-})
+afterEach(() => close())
 
 function cli(argv: readonly string[]): Promise<Ran> {
   return runCommand(join(folder, 'data'), argv)

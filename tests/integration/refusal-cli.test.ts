@@ -1,58 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The commands about refusing against a real ApiServer. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runCli } from '../../src/cli/cli.ts'
-import { SystemClock } from '../../src/system/system.ts'
-import { cidOf, FakeNode, makeFolder } from './api-fake-node.ts'
+import { cidOf, type FakeNode, startFakeNode } from './api-fake-node.ts'
+import { type Ran, runCommand } from './cli-support.ts'
 
 let folder: string
-let removeFolder: () => Promise<void>
 let node: FakeNode
+let close: () => Promise<void>
 
 beforeEach(async () => {
-  const made = await makeFolder()
-  folder = made.folder
-  removeFolder = made.remove
-  await mkdir(join(folder, 'data'))
-  node = new FakeNode(join(folder, 'data'))
-  await node.server.start(new AbortController().signal)
+  ;({ folder, node, close } = await startFakeNode())
 })
 
-afterEach(async () => {
-  await node.server.stop()
-  await removeFolder()
-})
+afterEach(() => close())
 
-async function cli(...argv: string[]) {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const exitCode = await runCli(
-    ['--data', join(folder, 'data'), ...argv],
-    {
-      stdout,
-      stderr,
-      stdin: Readable.from([]),
-      keyboard: undefined,
-      isStdoutTerminal: false,
-      isStderrTerminal: false,
-      columns: 80,
-      signal: new AbortController().signal,
-      clock: new SystemClock(),
-    },
-    {
-      version: '0.1.0',
-      defaultDataFolder: folder,
-      openIdentityDesk: () => Promise.reject(new Error('no command here asks for it')),
-      startNode: () => Promise.reject(new Error('not here')),
-      checkConfig: () => Promise.reject(new Error('not here')),
-    },
-  )
-  stdout.end()
-  stderr.end()
-  return { exitCode, stdout: await text(stdout), stderr: await text(stderr) }
+function cli(...argv: string[]): Promise<Ran> {
+  return runCommand(join(folder, 'data'), argv)
 }
 
 const CID = cidOf(Buffer.from('something')).toString()
