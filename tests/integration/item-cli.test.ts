@@ -5,7 +5,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CodedError } from '../../src/base/base.ts'
-import { cidOf, type FakeNode, makeFolder, PEER_ID, startFakeNode } from './api-fake-node.ts'
+import { cidOf, type FakeNode, PEER_ID, startFakeNode } from './api-fake-node.ts'
 import { type Ran, runCommand } from './cli-support.ts'
 
 let folder: string
