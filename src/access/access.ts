@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Who may do what, without accounts: capabilities of UCAN 1.0, signed by the keys of nodes and people,
+ * given on in part, and taken back. Everything here is decided by what can be verified offline; the
+ * Guard of net is implemented in `guard.ts`.
+ */
+export { BoundTable } from './bound-table.ts'
+export { type Asked, type Circumstances, judgeChain, type TakenBack } from './chain.ts'
+export {
+  COMMANDS,
+  type CommandWords,
+  commandNeedsTime,
+  commandOfNeed,
+  type KnownCommand,
+  wordsOfCommand,
+} from './commands.ts'
+export { CapabilityGuard, type CapabilityGuardDeps } from './guard.ts'
+export type { Judged, Refusal, RefusalCode } from './refusal.ts'
+export { ReplayMemory } from './replay.ts'
+export * from './revocations/revocations.ts'
+export * from './time/time.ts'
+export {
+  type Command,
+  covers,
+  type Delegation,
+  type Grant,
+  type Invocation,
+  issueDelegation,
+  issueInvocation,
+  parseCommand,
+  type Request,
+  TokenReader,
+} from './tokens/tokens.ts'
+export type { Value, ValueMap } from './values.ts'
