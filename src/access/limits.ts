@@ -63,11 +63,14 @@ export const HOLDERS_MAX = 512
 /** Chains that one holder may have ready: one for each thing it was allowed. */
 export const CHAINS_PER_HOLDER_MAX = 16
 
-/** Grants whose invocations are remembered: as many as an owner has given out and that are in use. */
-export const REPLAY_GRANTS_MAX = 1_024
+/** Grants whose invocations are remembered: as many as are in use within minutes. */
+export const REPLAY_GRANTS_MAX = 256
 
-/** Invocations remembered for one grant: a phone that asks twice a second, for two minutes. */
-export const REPLAY_INVOCATIONS_MAX = 256
+/**
+ * Invocations remembered for one grant: eight a second that end in a minute. Of all grants together
+ * they take 17 MB, if all are full.
+ */
+export const REPLAY_INVOCATIONS_MAX = 512
 
 /**
  * How far ahead of agreed time an invocation may end, in seconds: it asks for something now. A long

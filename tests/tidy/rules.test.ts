@@ -2,6 +2,7 @@
 /** The rules of this folder, shown made-up sins: a rule that finds nothing because it is broken fails. */
 import { describe, expect, it } from 'vitest'
 import { findDoorViolations, findLayerViolations, findThirdPartyViolations } from './layers.ts'
+import { findUnknownNeeds } from './needs.ts'
 import {
   allowsLicence,
   findDependencyViolations,
@@ -340,5 +341,22 @@ describe('packages', () => {
     ])
     const expected = ['package-lock.json:2', '.npmrc:1', 'README.md:1', 'README.md:2']
     expect(places(found)).toEqual(expected)
+  })
+})
+
+describe('what routes and protocols need', () => {
+  it('is public, or in the table of commands', () => {
+    const made = file(
+      'src/net/made-up.ts',
+      "const one = { needs: 'public' }",
+      "const two = { needs: '/content/add' }",
+      "const three = { needs: '/made/up' }",
+      "// needs: '/in/a/comment'",
+      'const text = "needs: \'/in/a/string\'"',
+      'const four = { needs: `/in/a/template` }',
+      'interface Five { needs: Need }',
+    )
+    const found = findUnknownNeeds([made], (need) => need === '/content/add')
+    expect(places(found)).toEqual(['src/net/made-up.ts:3', 'src/net/made-up.ts:6'])
   })
 })

@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { commandOfNeed } from '../../src/access/access.ts'
 import { findDoorViolations, findLayerViolations, findThirdPartyViolations } from './layers.ts'
+import { findUnknownNeeds } from './needs.ts'
 import {
   findDependencyViolations,
   findFloatingVersions,
@@ -57,6 +59,10 @@ describe('the house', () => {
   it('rooms are entered by the front door', () => expectNone(findDoorViolations(source)))
 
   it('every third party has one door', () => expectNone(findThirdPartyViolations(source)))
+
+  it('needs nothing that the owner could not grant', () => {
+    expectNone(findUnknownNeeds(source, (need) => commandOfNeed(need) !== undefined))
+  })
 })
 
 describe('files', () => {

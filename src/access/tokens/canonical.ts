@@ -144,6 +144,10 @@ function endOfSimple(view: DataView, { info, end }: Head): number | string {
 }
 
 function isText(bytes: Uint8Array): boolean {
+  // Nearly all of it is ASCII, for which no decoder is needed.
+  let at = 0
+  while (at < bytes.length && (bytes[at] ?? 0) < 0x80) at += 1
+  if (at === bytes.length) return true
   try {
     utf8.decode(bytes)
     return true

@@ -9,6 +9,7 @@ import type { Value, ValueMap } from '../values.ts'
 import type { Command } from './command.ts'
 import { type Envelope, sealEnvelope } from './envelope.ts'
 import { FieldReader } from './fields.ts'
+import type { Principals } from './principals.ts'
 
 export interface Delegation {
   readonly cid: string
@@ -34,8 +35,12 @@ export interface Delegation {
 const FIELDS = ['iss', 'aud', 'sub', 'cmd', 'pol', 'nonce', 'meta', 'nbf', 'exp']
 
 /** What the payload says; the signature is not looked at here. */
-export function parseDelegation(envelope: Envelope, bytes: Uint8Array): Judged<Delegation> {
-  const fields = new FieldReader(envelope.payload, FIELDS)
+export function parseDelegation(
+  envelope: Envelope,
+  bytes: Uint8Array,
+  principals: Principals,
+): Judged<Delegation> {
+  const fields = new FieldReader(envelope.payload, FIELDS, principals)
   const issuer = fields.principal('iss')
   const audience = fields.principal('aud')
   const subject = fields.nullable('sub', () => fields.principal('sub'))

@@ -7,17 +7,19 @@ import { type RefusalCode, refused } from '../refusal.ts'
 import { isList, isMap, type Value, type ValueMap, valueAt } from '../values.ts'
 import { type Command, isCommand } from './command.ts'
 
-import { peerIdOfDid } from './principals.ts'
+import type { Principals } from './principals.ts'
 
 type Refused = ReturnType<typeof refused>
 
 export class FieldReader {
   readonly #payload: ValueMap
+  readonly #principals: Principals
   #problem: Refused | undefined
 
   /** What is not known may be a restriction: a payload with other fields is refused. */
-  constructor(payload: ValueMap, known: readonly string[]) {
+  constructor(payload: ValueMap, known: readonly string[], principals: Principals) {
     this.#payload = payload
+    this.#principals = principals
     if (!Object.keys(payload).every((key) => known.includes(key))) {
       this.#wrong('TOKEN_MALFORMED', 'a field is not known')
     }
@@ -43,7 +45,7 @@ export class FieldReader {
   principal(name: string): PeerId | undefined {
     const value = this.value(name)
     if (typeof value !== 'string') return this.#wrong('TOKEN_MALFORMED', name)
-    return peerIdOfDid(value) ?? this.#wrong('KEY_UNSUPPORTED', name)
+    return this.#principals.peerIdOf(value) ?? this.#wrong('KEY_UNSUPPORTED', name)
   }
 
   command(name: string): Command | undefined {

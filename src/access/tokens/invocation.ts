@@ -9,6 +9,7 @@ import type { ValueMap } from '../values.ts'
 import type { Command } from './command.ts'
 import { type Envelope, sealEnvelope } from './envelope.ts'
 import { FieldReader } from './fields.ts'
+import type { Principals } from './principals.ts'
 
 export interface Invocation {
   readonly cid: string
@@ -30,8 +31,12 @@ export interface Invocation {
 const FIELDS = 'iss sub aud cmd args prf meta nonce exp iat cause'.split(' ')
 
 /** What the payload says; the signature is not looked at here. */
-export function parseInvocation(envelope: Envelope, bytes: Uint8Array): Judged<Invocation> {
-  const fields = new FieldReader(envelope.payload, FIELDS)
+export function parseInvocation(
+  envelope: Envelope,
+  bytes: Uint8Array,
+  principals: Principals,
+): Judged<Invocation> {
+  const fields = new FieldReader(envelope.payload, FIELDS, principals)
   const issuer = fields.principal('iss')
   const subject = fields.principal('sub')
   const audience = fields.optional('aud', () => fields.principal('aud')) ?? subject

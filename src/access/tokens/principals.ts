@@ -31,9 +31,22 @@ function decodeMultibase(text: string): Uint8Array | undefined {
   }
 }
 
-/** Verifies signatures with keys that are kept ready, since making one costs a sixth of the work. */
-export class Signatures {
+/**
+ * Names and keys of principals, kept ready: the same few come again and again, and reading a name and
+ * making a key of it costs as much as verifying a signature.
+ */
+export class Principals {
+  readonly #names = new RecentMap<string, PeerId>(KEYS_KEPT_MAX)
   readonly #keys = new RecentMap<PeerId, KeyObject>(KEYS_KEPT_MAX)
+
+  /** As {@link peerIdOfDid}. */
+  peerIdOf(did: string): PeerId | undefined {
+    const kept = this.#names.get(did)
+    if (kept !== undefined) return kept
+    const peerId = peerIdOfDid(did)
+    if (peerId !== undefined) this.#names.set(did, peerId)
+    return peerId
+  }
 
   /** Whether `signature` over `bytes` was made by that key. Never throws. */
   verify(signer: PeerId, bytes: Uint8Array, signature: Uint8Array): boolean {

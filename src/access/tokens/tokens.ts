@@ -11,7 +11,7 @@ import { granted, type Judged, refused } from '../refusal.ts'
 import { type Delegation, parseDelegation } from './delegation.ts'
 import { cidOf, type Envelope, openEnvelope } from './envelope.ts'
 import { type Invocation, parseInvocation } from './invocation.ts'
-import { Signatures } from './principals.ts'
+import { Principals } from './principals.ts'
 
 export { findNonCanonical } from './canonical.ts'
 export { type Command, covers, isCommand, parseCommand } from './command.ts'
@@ -22,7 +22,7 @@ export { peerIdOfDid } from './principals.ts'
 
 /** Reads and verifies tokens; delegations, which come again and again, once each. */
 export class TokenReader {
-  readonly #signatures = new Signatures()
+  readonly #principals = new Principals()
   /** By CID. Only what was verified: a refusal is cheap to find again, or costs its sender. */
   readonly #delegations = new RecentMap<string, Delegation>(VERIFIED_TOKENS_MAX)
 
@@ -33,7 +33,7 @@ export class TokenReader {
     const envelope = openEnvelope(bytes, 'dlg')
     if (!envelope.ok) return envelope
     // A copy: the bytes may be a part of something large, or be written over.
-    const parsed = parseDelegation(envelope.value, Uint8Array.from(bytes))
+    const parsed = parseDelegation(envelope.value, Uint8Array.from(bytes), this.#principals)
     const judged = this.#verified(envelope.value, parsed)
     if (judged.ok) this.#delegations.set(judged.value.cid, judged.value)
     return judged
@@ -47,7 +47,8 @@ export class TokenReader {
   readInvocation(bytes: Uint8Array): Judged<Invocation> {
     const envelope = openEnvelope(bytes, 'inv')
     if (!envelope.ok) return envelope
-    return this.#verified(envelope.value, parseInvocation(envelope.value, Uint8Array.from(bytes)))
+    const parsed = parseInvocation(envelope.value, Uint8Array.from(bytes), this.#principals)
+    return this.#verified(envelope.value, parsed)
   }
 
   #verified<Token extends { issuer: PeerId }>(
@@ -55,7 +56,7 @@ export class TokenReader {
     parsed: Judged<Token>,
   ): Judged<Token> {
     if (!parsed.ok) return parsed
-    const isRight = this.#signatures.verify(parsed.value.issuer, signedBytes, signature)
+    const isRight = this.#principals.verify(parsed.value.issuer, signedBytes, signature)
     return isRight ? parsed : refused('SIGNATURE_WRONG')
   }
 }
