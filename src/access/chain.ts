@@ -27,7 +27,8 @@ export interface Asked {
   holder: PeerId
   subject: PeerId
   command: Command
-  args: ValueMap
+  /** Undefined: not known, so nothing that has conditions is allowed. */
+  args: ValueMap | undefined
   /** From the subject's down to the holder's; none where holder and subject are one. */
   proofs: readonly Delegation[]
   /** Last second in which the request itself counts; `null`: it has no end. */
@@ -117,6 +118,11 @@ function findUntimely(
 
 /** Every link's conditions hold at once: passing on can only ever narrow. */
 function findBrokenCondition({ proofs, args }: Asked): Refusal | undefined {
+  // A condition such as `not` would hold of arguments that nobody has looked at.
+  if (args === undefined) {
+    const isFree = proofs.every(({ policy }) => policy.length === 0)
+    return isFree ? undefined : refusalOf('POLICY_REFUSES', 'not known what exactly')
+  }
   const answer = evaluatePolicies(
     proofs.map(({ policy }) => policy),
     args,

@@ -41,8 +41,8 @@ export class CapabilityGuard implements Guard {
     this.#self = self
   }
 
-  /** @param args What exactly is asked for, where permissions may have conditions on it. */
-  check(caller: Caller, need: Need, args: ValueMap = {}): GuardAnswer {
+  /** @param args What exactly is asked for; without, nothing that has conditions is allowed. */
+  check(caller: Caller, need: Need, args?: ValueMap): GuardAnswer {
     if (need === 'public' || caller.kind === 'owner') return { allowed: true }
     const command = commandOfNeed(need)
     if (command === undefined) return answerOf(refusalOf('COMMAND_UNKNOWN', need))
@@ -65,8 +65,8 @@ export class CapabilityGuard implements Guard {
     const command = chain.reduce((most, { command: one }) => {
       return covers(most, one) ? one : most
     }, held.command)
-    const asked = { holder, subject: this.#self, command, args: {}, proofs: chain, expires: null }
-    const judged = judgeChain(asked, this.#circumstances(false))
+    const asked = { holder, subject: this.#self, command, args: undefined, proofs: chain }
+    const judged = judgeChain({ ...asked, expires: null }, this.#circumstances(false))
     const isOnlyConditional = !judged.ok && judged.refusal.code === 'POLICY_REFUSES'
     if (!judged.ok && !isOnlyConditional) return judged
     const others = (this.#holders.get(holder) ?? []).filter((one) => one.at(-1)?.cid !== held.cid)
@@ -103,7 +103,11 @@ export class CapabilityGuard implements Guard {
     this.#holders.delete(holder)
   }
 
-  #judgeHolder(holder: PeerId, command: KnownCommand, args: ValueMap): Refusal | undefined {
+  #judgeHolder(
+    holder: PeerId,
+    command: KnownCommand,
+    args: ValueMap | undefined,
+  ): Refusal | undefined {
     let best: Refusal | undefined
     const circumstances = this.#circumstances(commandNeedsTime(command))
     for (const proofs of this.#holders.get(holder) ?? []) {

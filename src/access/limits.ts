@@ -95,7 +95,10 @@ export const TIME_BOUND_AHEAD_SECONDS_MAX = 20 * 365 * 86_400
 /** Bytes of a notice: a revocation, and the chain that shows who may revoke. Usually 1 to 3 kB. */
 export const NOTICE_BYTES_MAX = 32 * 1024
 
-/** Revocations that count here and are kept: 16,000 of 2 kB are 32 MB of disk. */
+/**
+ * Revocations that count here and are kept: so many by subjects, and so many by delegates. 32,000 of
+ * 2 kB are 64 MB of disk, and some 10 MB of memory.
+ */
 export const REVOCATIONS_OURS_MAX = 16_384
 
 /** Of those, how many one delegate may make before all that it passed on counts as taken back. */
@@ -122,8 +125,8 @@ export const NOTICES_PER_ANSWER_MAX = 64
 /** Bytes of notices in one answer, so that it takes a slow radio a second or two. */
 export const ANSWER_BYTES_MAX = 128 * 1024
 
-/** Names in one list of what a peer has: all of a full store. */
-export const NAMES_PER_LIST_MAX = REVOCATIONS_OURS_MAX + REVOCATIONS_RELAYED_MAX
+/** Names in one list of what a peer has: all of a full store, of subjects and delegates alike. */
+export const NAMES_PER_LIST_MAX = 2 * REVOCATIONS_OURS_MAX + REVOCATIONS_RELAYED_MAX
 
 /** Notices that a peer may have checked here; each costs up to nine signatures, 2 ms of a PC. */
 export const NOTICES_PER_PEER = { perSecond: 2, burst: 128 } as const

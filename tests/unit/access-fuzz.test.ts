@@ -13,7 +13,7 @@ import type { Value } from '../../src/access/values.ts'
 import { type Random, randomBelow, SeededRandom } from '../../src/base/base.ts'
 import { ana, bela, grant, grantBytes, node, requestBytes } from './access-support.ts'
 
-const RUNS = Number(process.env['ACCESS_FUZZ_RUNS'] ?? 20_000)
+const RUNS = Number(process.env['ACCESS_FUZZ_RUNS'] ?? 4_000)
 /** Runs in one test, so that the seed of a failure is near. */
 const RUNS_PER_TEST = RUNS / 10
 const batches = Array.from({ length: 10 }, (_, batch) => batch * RUNS_PER_TEST)

@@ -121,6 +121,14 @@ describe('the guard', () => {
     expect(guard.check(peer(ana), '/content/add', { bytes: 101 }).allowed).toBe(false)
   })
 
+  it('takes no condition for met while it is not known what is asked for', () => {
+    const { guard } = setUp()
+    const notPrivate = grant(node, ana, { policy: [['not', ['==', '.kind', 'private']]] })
+    mustHold(guard.present(ana.peerId, tokens([notPrivate])))
+    expect(guard.check(peer(ana), '/content/add').allowed).toBe(false)
+    expect(guard.check(peer(ana), '/content/add', { kind: 'public' }).allowed).toBe(true)
+  })
+
   it('keeps so many chains of one holder, and so many holders', () => {
     const { guard } = setUp()
     mustHold(guard.present(bela.peerId, tokens([grant(node, bela, { command: '/board' })])))
@@ -172,6 +180,9 @@ describe('a signed request', () => {
     expect(check({ audience: bela.peerId })).toBe('AUDIENCE_WRONG')
     expect(check({ subject: bela.peerId, audience: node.peerId })).toBe('SUBJECT_WRONG')
     expect(check({ command: '/content/remove' })).toBe('COMMAND_NOT_COVERED')
+    // Everybody may do everything with their own things, but that is nothing of ours.
+    const own = requestBytes(mallory, [], { subject: mallory.peerId, audience: node.peerId })
+    expect(codeOf(guard.checkRequest(own, [], '/content/add'))).toBe('SUBJECT_WRONG')
     expect(check({ expires: null })).toBe('LIFE_TOO_LONG')
     expect(check({ expires: NOW + INVOCATION_LIFE_SECONDS_MAX })).toBe('ok')
     expect(check({ expires: NOW + INVOCATION_LIFE_SECONDS_MAX + 1 })).toBe('LIFE_TOO_LONG')

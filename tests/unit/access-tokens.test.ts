@@ -292,6 +292,13 @@ describe('an invocation', () => {
     expect(evaluatePolicies([policy], invocation.args)).toBe('holds')
   })
 
+  it('may be as large as the limit and no larger', () => {
+    const withArgs = (size: number) => invocationWith({ args: { filler: new Uint8Array(size) } })
+    const overhead = withArgs(TOKEN_BYTES_MAX / 2).length - TOKEN_BYTES_MAX / 2
+    expect(readRequest(withArgs(TOKEN_BYTES_MAX - overhead))).toBe('ok')
+    expect(readRequest(withArgs(TOKEN_BYTES_MAX - overhead + 1))).toBe('TOKEN_TOO_LARGE')
+  })
+
   it('names so many proofs and no more', () => {
     const proof = mustHold(new TokenReader().readDelegation(grantBytes(node, ana)))
     const proofs = (count: number) => Array.from({ length: count }, () => proof)

@@ -24,8 +24,9 @@ import type { KeepResult } from './revocation-store.ts'
 
 /** What the machine needs of the store. */
 export interface KeptNotices {
+  /** Changes with what is kept. */
+  readonly revision: number
   keep(notice: Notice): KeepResult
-  has(delegation: string, revoker: PeerId): boolean
   shortIds(): Iterable<Uint8Array>
   noticeOf(shortId: Uint8Array): Uint8Array | undefined
 }
@@ -65,6 +66,8 @@ export class RevocationGossip {
   readonly #store: KeptNotices
   readonly #peers = new RecentMap<PeerId, Peer>(GOSSIP_PEERS_MAX)
   readonly #bad = new RecentMap<string, true>(BAD_NOTICES_MAX)
+  /** Of what was kept at that revision: reading all names takes a while, and rounds are many. */
+  #hashes: { revision: number; hashes: Uint8Array } | undefined
 
   constructor(deps: { clock: Clock; reader: TokenReader; store: KeptNotices }) {
     this.#clock = deps.clock
@@ -105,7 +108,7 @@ export class RevocationGossip {
 
   /** What differs, and what we have of that; nothing when nothing does. */
   #onDigest(theirs: Uint8Array): readonly Message[] {
-    const ours = hashesOf(this.#store.shortIds())
+    const ours = this.#ownHashes()
     const buckets = new Uint8Array(DIGEST_BUCKETS / 8)
     for (let bucket = 0; bucket < DIGEST_BUCKETS; bucket++) {
       const at = bucket * SHORT_ID_BYTES
@@ -181,7 +184,15 @@ export class RevocationGossip {
   }
 
   #digest(): Message {
-    return { kind: 'digest', hashes: hashesOf(this.#store.shortIds()) }
+    return { kind: 'digest', hashes: this.#ownHashes() }
+  }
+
+  #ownHashes(): Uint8Array {
+    const { revision } = this.#store
+    if (this.#hashes?.revision === revision) return this.#hashes.hashes
+    const hashes = hashesOf(this.#store.shortIds())
+    this.#hashes = { revision, hashes }
+    return hashes
   }
 
   #namesIn(buckets: Uint8Array): readonly Uint8Array[] {

@@ -57,6 +57,7 @@ export class RevocationStore implements TakenBack {
   /** How many are kept, by class, by revoker of the class `delegate`, and by subject of `relayed`. */
   readonly #counts = new Map<string, number>()
   readonly #muted = new Set<PeerId>()
+  #revision = 0
 
   /** @param options.isOurs Whether permissions about that subject are used on this node. */
   constructor(
@@ -86,16 +87,16 @@ export class RevocationStore implements TakenBack {
     return this.#muted.size >= this.#limits.muted
   }
 
+  /** Changes with what is kept. */
+  get revision(): number {
+    return this.#revision
+  }
+
   /** How many revocations are kept. */
   get size(): number {
     return (
       this.#count('class subject') + this.#count('class delegate') + this.#count('class relayed')
     )
-  }
-
-  /** Whether it is kept already, whoever asks. */
-  has(delegation: string, revoker: PeerId): boolean {
-    return this.#index.get(delegation)?.has(revoker) ?? false
   }
 
   /**
@@ -226,6 +227,7 @@ export class RevocationStore implements TakenBack {
   }
 
   #addToCounts(row: Row, change: number): void {
+    this.#revision += 1
     this.#addTo(`class ${row.class}`, change)
     if (row.class === 'delegate') this.#addTo(`delegate ${row.revoker}`, change)
     if (row.class === 'relayed') this.#addTo(`relayed ${row.subject}`, change)

@@ -6,7 +6,7 @@ import type { NodeIdentity } from '../../identity/identity.ts'
 import { type Policy, parsePolicy } from '../policy/policy.ts'
 import { granted, type Judged, refused } from '../refusal.ts'
 import type { Value, ValueMap } from '../values.ts'
-import type { Command } from './command.ts'
+import { type Command, isCommand } from './command.ts'
 import { type Envelope, sealEnvelope } from './envelope.ts'
 import { FieldReader } from './fields.ts'
 import type { Principals } from './principals.ts'
@@ -85,8 +85,8 @@ export interface Grant {
 /** The token by which `issuer` grants something. */
 export function issueDelegation(issuer: NodeIdentity, grant: Grant): Uint8Array<ArrayBuffer> {
   const { audience, subject = issuer.peerId, command, policy = [], notBefore, expires } = grant
-  const problem = parsePolicy(policy)
-  invariant(typeof problem !== 'string', 'what we grant has a policy that we can read')
+  invariant(typeof parsePolicy(policy) !== 'string', 'what we grant has a policy that can be read')
+  invariant(isCommand(command), 'what we grant is a command')
   return sealEnvelope(
     'dlg',
     {
