@@ -100,6 +100,7 @@ export function makeItem(item: Partial<ItemFacts>): ItemFacts {
     kind: 'application/octet-stream',
     visibility: 'public',
     isWhole: true,
+    isChanged: false,
     addedAt: '2026-05-01T10:00:00.000Z',
     shape: 'file',
     title: '',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Whether policies hold for some arguments, within a budget of steps. Where the specification leaves
- * a choice, the answer is the one that allows less (docs/adr/0024).
+ * a choice, the answer is the one that allows less (docs/adr/0023).
  */
 import { CID } from 'multiformats/cid'
 import { POLICY_STEPS_MAX } from '../limits.ts'
