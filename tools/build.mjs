@@ -186,7 +186,7 @@ async function bundle(root, folder) {
       // The source stays in memory as long as the program runs: a quarter less of it.
       minifyIdentifiers: true,
       keepNames: true,
-      plugins: [onlyEnglish],
+      plugins: [onlyEnglish, plainDegrees],
       // Beside it: letters beyond ASCII in a notice would make V8 keep all of it in two bytes each.
       legalComments: 'external',
       external: EXTERNALS,
@@ -221,6 +221,20 @@ const onlyEnglish = {
   setup(build) {
     build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: "export { default as en } from './en.js'",
+      loader: 'js',
+    }))
+  },
+}
+
+/**
+ * systeminformation has a degree sign in its patterns, which esbuild leaves as it is: one letter
+ * beyond ASCII, and V8 keeps all of the program in two bytes a letter.
+ */
+const plainDegrees = {
+  name: 'plain-degrees',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]systeminformation[\\/]lib[\\/]\w+\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll('\u00b0', '\\xb0'),
       loader: 'js',
     }))
   },
