@@ -87,10 +87,10 @@ async function prepare(): Promise<void> {
   await writeFile(join(folder, 'page', 'index.html'), INDEX)
   await writeFile(join(folder, 'page', 'assets', 'app.js'), APP)
   node = new FakeNode(folder, { gatewayPort: () => gateway.port })
-  await node.server.start(new AbortController().signal)
-  closing.push(() => node.server.stop())
   gateway = await startGateway({ library: node.items, views: node.views })
   closing.push(() => gateway.gateway.stop())
+  await node.server.start(new AbortController().signal)
+  closing.push(() => node.server.stop())
   elsewhere = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end(`<script>${APP}</script>`)
   })

@@ -8,10 +8,8 @@ import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import {
-  type ApiBlock,
   type ApiCarReport,
   type ApiCarrying,
-  type ApiDenylist,
   type ApiDeps,
   type ApiEntry,
   type ApiFetched,
@@ -20,7 +18,6 @@ import {
   type ApiItems,
   type ApiPageQuestion,
   type ApiPlace,
-  type ApiRefusals,
   ApiServer,
   type Opened,
   type PeoplesLibrary,
@@ -37,11 +34,13 @@ import { type ConnectedPeer, LocalGuard, type Neighbour } from '../../src/net/ne
 import { type NetworkInterface, SystemClock, SystemRandom } from '../../src/system/system.ts'
 import { renderStatusPage } from '../../src/web/web.ts'
 import { FakeLive } from '../support/live.ts'
+import { ADDED_AT_MS, FakeRefusals } from './api-fake-refusals.ts'
+
+export { ADDED_AT_MS }
 
 export const PEER_ID = peerIdFromPublicKey(new Uint8Array(32).fill(1))
 export const NEIGHBOUR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(2))
 export const FAR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(3))
-export const ADDED_AT_MS = Date.UTC(2026, 10, 23, 9, 30)
 
 export function cidOf(bytes: Uint8Array): CID {
   const hash = createHash('sha256').update(bytes).digest()
@@ -305,45 +304,6 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
 
   reportOf(): ApiFetchReport {
     return { ...this.report, attempts: [] }
-  }
-}
-
-/** Keeps blocks in memory. */
-export class FakeRefusals implements ApiRefusals {
-  readonly held = new Map<string, ApiBlock>()
-  lists: ApiDenylist[] = []
-  rereads = 0
-
-  blocks(): readonly ApiBlock[] {
-    return [...this.held.values()]
-  }
-
-  async block(cid: CID, options: Parameters<ApiRefusals['block']>[1]): Promise<ApiBlock> {
-    const block = { cid: cid.toString(), ...options, sinceMs: ADDED_AT_MS }
-    this.held.set(block.cid, block)
-    return block
-  }
-
-  async unblock(cid: CID): Promise<ApiBlock> {
-    const block = this.held.get(cid.toString())
-    if (block === undefined) {
-      throw new CodedError('REFUSALS_NOT_BLOCKED', 'There is no such block on this node.')
-    }
-    this.held.delete(block.cid)
-    return block
-  }
-
-  refusalOf(cid: CID): { reason: string } | undefined {
-    return this.held.has(cid.toString()) ? { reason: 'The keeper refuses it.' } : undefined
-  }
-
-  denylists(): readonly ApiDenylist[] {
-    return this.lists
-  }
-
-  async rereadLists(): Promise<readonly ApiDenylist[]> {
-    this.rereads += 1
-    return this.lists
   }
 }
 
