@@ -241,7 +241,7 @@ export class Content implements Service {
       fetchingCount: this.#fetcher.count,
       servingCount: this.#gateway.servingCount,
       brokenCount: this.#store.items.damaged().length,
-      storedBytes: this.#store.storedBytes,
+      storedBytes: this.#store.space.takenBytes,
       checkedBytes: this.#scrubber.checkedBytes,
       badPeers: this.#badPeers.list(),
     }

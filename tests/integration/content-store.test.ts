@@ -63,6 +63,15 @@ it('keeps, lists, opens and removes', async () => {
   })
 })
 
+it('says how much it takes, also of small things that lie in a pack still open', async () => {
+  const node = await start()
+  await node.content.add(inPieces(bytesOf(30, 5_000)), own)
+  const { storedBytes } = node.content.statistics()
+  expect(storedBytes).toBeGreaterThanOrEqual(5_000)
+  await node.content.add(inPieces(bytesOf(29, 2 * MEBIBYTE)), own)
+  expect(node.content.statistics().storedBytes).toBeGreaterThan(storedBytes + 2 * MEBIBYTE)
+})
+
 it('takes the same bytes again as the same item, and only ever widens who may have it', async () => {
   const node = await start()
   const bytes = bytesOf(32, 100)

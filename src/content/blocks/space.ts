@@ -40,6 +40,11 @@ export class Space {
     this.#options = options
   }
 
+  /** What all items take, with what is being written. */
+  get takenBytes(): number {
+    return this.#storedBytes() + this.#claimedBytes
+  }
+
   /** Whether so many bytes more would fit now. */
   async fits(sizeBytes: number): Promise<boolean> {
     const { folder, freeBytesMin } = this.#options
@@ -92,7 +97,7 @@ export class Space {
 
   #isWithinLimit(sizeBytes: number): boolean {
     const { storeBytesMax } = this.#options
-    const afterBytes = this.#storedBytes() + this.#claimedBytes + sizeBytes
+    const afterBytes = this.takenBytes + sizeBytes
     return storeBytesMax === 0 || afterBytes <= storeBytesMax
   }
 
