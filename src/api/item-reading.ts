@@ -4,7 +4,7 @@
  * public for anybody. To a stranger a private item is as one that is not here.
  */
 import type { CID } from 'multiformats/cid'
-import { CodedError, parseCid } from '../base/base.ts'
+import { CodedError, parseCid, RateLimit } from '../base/base.ts'
 import { type EntryLine, endpoints, ITEMS_PAGE_MAX } from '../contract/contract.ts'
 import { bytesAnswer } from './byte-answers.ts'
 import { itemNotFound, problemOf } from './errors.ts'
@@ -12,9 +12,10 @@ import type { Opened, OpenedFile, OpenedFolder } from './gateway/gateway.ts'
 import { type HandlerInput, type HttpServer, RawAnswer, streamOf } from './http-server.ts'
 import { entryOf, itemOf, publicItemOf } from './item-facts.ts'
 import type { ApiItem, ApiItems, ApiPlace } from './item-ports.ts'
+import { PUBLIC_LISTS_AT_ONCE_MAX, PUBLIC_LISTS_PER_SECOND_MAX } from './limits.ts'
 import type { ApiDeps } from './ports.ts'
 
-type ReadingDeps = Pick<ApiDeps, 'items' | 'library' | 'log'>
+type ReadingDeps = Pick<ApiDeps, 'items' | 'library' | 'log' | 'clock'>
 
 /** What the owner may read. */
 export function serveReading(server: HttpServer, deps: ReadingDeps): void {
@@ -42,8 +43,14 @@ export function serveReading(server: HttpServer, deps: ReadingDeps): void {
 
 /** What anybody may read. */
 export function servePublicReading(server: HttpServer, deps: ReadingDeps): void {
-  const { items } = deps
+  const { items, clock } = deps
+  // Of all strangers together: a list is read in one go, and meanwhile the node does nothing else.
+  const lists = new RateLimit(clock, {
+    perSecond: PUBLIC_LISTS_PER_SECOND_MAX,
+    burst: PUBLIC_LISTS_AT_ONCE_MAX,
+  })
   server.serve(endpoints.publicItems, async ({ query }) => {
+    if (!lists.tryTake()) throw listsTooMany()
     const limit = query.limit ?? ITEMS_PAGE_MAX
     return pageAnswer(items, { ...query, limit }, 'anybody', publicItemOf)
   })
@@ -114,6 +121,12 @@ async function openPublic(
     case 'folder':
       return opened
   }
+}
+
+function listsTooMany(): CodedError {
+  return new CodedError('LISTS_TOO_MANY', 'Too many people ask for the list just now.', {
+    advice: 'Try again in a few seconds.',
+  })
 }
 
 /** Of a folder nothing more is needed to list it. */

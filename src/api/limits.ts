@@ -67,3 +67,9 @@ export const WRONG_TOKEN_RETRY_S = 5
 
 /** Links to the page that are told: more addresses than that nobody tries. */
 export const OWNER_LINKS_MAX = 8
+
+/** Lists that strangers may ask for at once: a handful of people who open the page together. */
+export const PUBLIC_LISTS_AT_ONCE_MAX = 30
+
+/** And then so many a second, all together: on a Pi a search of 100,000 items takes near a second. */
+export const PUBLIC_LISTS_PER_SECOND_MAX = 3

@@ -54,6 +54,17 @@ describe('the list', () => {
     expect(told).toEqual(cids.toReversed())
   })
 
+  it('is not read out to strangers without end, and always to the owner', async () => {
+    put('songbook', 'public')
+    const statuses: number[] = []
+    for (let count = 0; count < 100 && !statuses.includes(429); count++) {
+      statuses.push((await read('/v1/items?match=song')).status)
+    }
+    expect(statuses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 200))
+    expect(statuses.at(-1)).toBe(429)
+    expect((await asOwner('/v1/items?match=song')).status).toBe(200)
+  })
+
   it('tells strangers of public items, and no more of those than is theirs to know', async () => {
     put('diary', 'private')
     const cid = put('songbook', 'public')
