@@ -58,6 +58,7 @@ import {
   HAVE_TOPIC,
   type PeerRequests,
 } from './fetching/fetching.ts'
+import { endErasing, finishErasing } from './forgetting.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { answerHave } from './having.ts'
 import { conditionsOf } from './health.ts'
@@ -200,6 +201,7 @@ export class Content implements Service {
       log.error('an item is damaged', { cid: cid.toString(), name, missingCount })
     }
     await adoptFound({ ...this.#addingDeps, disk: this.#disk, log }, report, signal)
+    void this.#run(finishErasing({ ...this.#addingDeps, log, signal: this.#stopping.signal }))
     network.answer(
       HAVE_TOPIC,
       {
@@ -300,7 +302,7 @@ export class Content implements Service {
     const root = cid.toV1()
     await this.#run(this.#store.remove(root, options))
     await this.#refusals.itemRemoved(root, options)
-    if (options.erases) this.#store.makeSafe()
+    if (options.erases) await this.#run(endErasing(this.#store, root))
     this.#isFull = false
     return item
   }

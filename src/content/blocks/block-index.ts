@@ -205,6 +205,33 @@ export class BlockIndex {
     })
   }
 
+  /** Where some of an item's blocks lie, and behind which block to go on. */
+  someVolumesOf(item: number, after: number): { volumes: Volume[]; last: number } | undefined {
+    const rows = this.#database
+      .prepare<{ block: number; volume: number | null }, [number, number, number]>(
+        `SELECT m.block, volume FROM content_members m LEFT JOIN content_blocks USING (block)
+         WHERE item = ? AND m.block > ? ORDER BY m.block LIMIT ?`,
+      )
+      .all(item, after, SLICE_ROWS)
+    const last = rows.at(-1)
+    if (last === undefined) return undefined
+    const numbers = new Set(rows.flatMap(({ volume }) => volume ?? []))
+    const volumes = [...numbers].flatMap((volume) => this.volume(volume) ?? [])
+    return { volumes, last: last.block }
+  }
+
+  /** Whether any item has a block, also one that is still arriving. */
+  isHeld(digest: Uint8Array): boolean {
+    const row = this.#database
+      .prepare<{ held: number }, [number, Uint8Array]>(
+        `SELECT 1 AS held FROM content_blocks JOIN content_members USING (block)
+              JOIN content_items ON sequence = item
+         WHERE digest_key = ? AND digest = ? LIMIT 1`,
+      )
+      .get(keyOfDigest(digest), digest)
+    return row !== undefined
+  }
+
   /** Items that are no more, whose blocks had not all been let go when the node stopped. */
   itemsGone(): number[] {
     return this.#database

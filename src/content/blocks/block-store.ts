@@ -21,6 +21,7 @@ import { Catalogue, type StoredItem } from './catalogue.ts'
 import { CheckedBlocks } from './checked-blocks.ts'
 import { Collector } from './collecting.ts'
 import type { Disk } from './disk.ts'
+import { Erasing, type ErasingDeps } from './erasing.ts'
 import { removedMeanwhile } from './errors.ts'
 import { Intake } from './intake.ts'
 import { Intakes } from './intakes.ts'
@@ -62,6 +63,7 @@ export class BlockStore {
   readonly items: Catalogue
   readonly space: Space
   readonly unfinished: UnfinishedFiles
+  readonly erasing: Erasing
   readonly #deps: BlockStoreDeps
   readonly #index: BlockIndex
   readonly #packs: Packs
@@ -75,8 +77,6 @@ export class BlockStore {
   /** One change of files and rows at a time: a removal must not meet an arrival halfway. */
   readonly #changes = new Semaphore({ size: 1, waitingMax: Number.MAX_SAFE_INTEGER })
   #revision = 0
-  /** Packs that hold what is to be erased, and could not be compacted yet. */
-  readonly #unerased = new Set<number>()
   #saying: Promise<void> | undefined
   /** The last block that was checked for bit rot. */
   #lastScrubbed = 0
@@ -92,11 +92,8 @@ export class BlockStore {
     this.#packs = new Packs({ disk, space: this.space }, { folder: join(folder, 'packs') })
     this.#bodies = new Bodies({ disk, clock, space: this.space }, options)
     this.unfinished = this.#bodies.unfinished
-    this.#volumes = new Volumes({
-      disk,
-      index: this.#index,
-      pathOf: (volume) => this.#pathOf(volume),
-    })
+    const pathOf = (volume: Volume): string => this.#pathOf(volume)
+    this.#volumes = new Volumes({ disk, index: this.#index, pathOf })
     this.#collector = new Collector({
       index: this.#index,
       items: this.items,
@@ -109,6 +106,11 @@ export class BlockStore {
       onLost: (item) => this.#intakes.lose(item),
     })
     this.#orderlyEnd = new OrderlyEnd({ disk }, { folder })
+    const isHere = (root: CID): boolean => this.items.get(root) !== undefined
+    const change: ErasingDeps['change'] = (work) => this.change(work)
+    const { log } = deps
+    const [bodies, collector] = [this.#bodies, this.#collector]
+    this.erasing = new Erasing({ disk, log, bodies, collector, change, isHere }, options)
   }
 
   /** Bytes that the store takes, less those that are being written now. */
@@ -121,6 +123,7 @@ export class BlockStore {
     await this.#bodies.open()
     const isOrderly = await this.#orderlyEnd.take(this.#index.position())
     await this.#packs.open()
+    await this.erasing.open()
     const report = await recover(
       {
         disk: this.#deps.disk,
@@ -133,6 +136,7 @@ export class BlockStore {
         blocks: this,
         letGo: (item) => this.#collector.letGo(item),
         drop: (place) => void this.drop(place),
+        isErased: (cid) => this.erasing.hasBody(cid),
         isOrderly,
       },
       signal,
@@ -190,6 +194,11 @@ export class BlockStore {
   /** Where a block lies, whoever may have it. */
   placeOf(digest: Uint8Array): Place | undefined {
     return this.#index.placeOf(digest)
+  }
+
+  /** Whether a block is one of an item's, whole or still arriving. */
+  isHeld(digest: Uint8Array): boolean {
+    return this.#index.isHeld(digest)
   }
 
   /** A block, checked against its hash. @throws as {@link readInto} */
@@ -380,19 +389,8 @@ export class BlockStore {
   }
 
   /** One pack after the other, so that nobody waits for more than one. Never rejects. */
-  async compact(packs: readonly number[], { erases = false } = {}): Promise<void> {
-    if (erases) for (const pack of packs) this.#unerased.add(pack)
-    for (const pack of packs) {
-      try {
-        const options = { erases: this.#unerased.has(pack) }
-        if (await this.change(() => this.#collector.compact(pack, options))) {
-          this.#unerased.delete(pack)
-        }
-      } catch (thrown) {
-        // What was let go is gone; only the room that it took is not free yet.
-        this.#deps.log.warn('a pack was not compacted', { pack, error: asError(thrown) })
-      }
-    }
+  compact(packs: readonly number[]): Promise<void> {
+    return this.erasing.compact(packs)
   }
 
   /** Says something new about an item. @throws CodedError `CONTENT_NOT_HERE` */
@@ -410,18 +408,19 @@ export class BlockStore {
    * Removes an item for good. What other items need of it stays.
    * @param options.erases also from packs that are mostly of use, and what was said of it: nothing of
    *   it is to stay on the disk, but its CID. Of a pack to which somebody else is writing that is done
-   *   later, by whoever compacts.
+   *   later, by whoever compacts. The order stands, over power cuts too, until `erasing.end` is called.
    */
   async remove(cid: CID, { erases = false } = {}): Promise<StoredItem | undefined> {
     const [item, touched] = await this.change(async () => {
       const known = this.items.get(cid)
+      if (erases) await this.erasing.begin(cid, known?.sequence)
       if (known === undefined) return [undefined, []] as const
       const record = { record: 'gone', revision: this.#nextRevision(), root: cid } as const
       await this.#note(record, () => this.items.remove(known.sequence))
       return [known, await this.#collector.letGo(known.sequence)] as const
     })
-    const naming = erases ? await this.#collector.packsNaming(cid) : []
-    await this.compact([...new Set([...touched, ...naming])], { erases })
+    await this.compact(touched)
+    if (erases) await this.erasing.erase(cid)
     return item
   }
 

@@ -218,6 +218,19 @@ export class Bodies {
     }
   }
 
+  /** What was removed stays so over a power cut. @throws CodedError `STORE_…` */
+  async syncRemoved(cids: Iterable<string>): Promise<void> {
+    try {
+      const shards = new Set([...cids].map(shardOf))
+      const there = new Set(await this.#disk.list(this.#files))
+      for (const shard of shards) {
+        if (there.has(shard)) await this.#disk.syncFolder(join(this.#files, shard))
+      }
+    } catch (thrown) {
+      throw diskError(thrown)
+    }
+  }
+
   async #makeShard(cid: string): Promise<void> {
     await this.#disk.makeFolder(join(this.#files, shardOf(cid)))
     await this.#disk.syncFolder(this.#files)

@@ -139,12 +139,29 @@ export class Collector {
     return true
   }
 
+  /** The packs, and the bodies by CID, that an item's blocks lie in. */
+  async volumesOf(item: number): Promise<{ packs: Set<number>; bodies: Set<string> }> {
+    const packs = new Set<number>()
+    const bodies = new Set<string>()
+    for (let last = 0; ; ) {
+      const some = this.#deps.index.someVolumesOf(item, last)
+      if (some === undefined) return { packs, bodies }
+      for (const { kind, name } of some.volumes) {
+        if (kind === 'pack') packs.add(Number(name))
+        if (kind === 'body' || kind === 'manifest') bodies.add(name)
+      }
+      last = some.last
+      await breathe()
+    }
+  }
+
   /**
    * Packs with records that say more of an item than that it is gone: its name and its texts, or
    * where files of its owner's lie that no item has any more. No index has them, so all packs are
    * read.
+   * @throws CodedError `STORE_…`, or the signal's reason
    */
-  async packsNaming(root: CID): Promise<number[]> {
+  async packsNaming(root: CID, signal?: AbortSignal): Promise<number[]> {
     const { packs } = this.#deps
     const naming: number[] = []
     for (const pack of packs.numbers()) {
@@ -160,7 +177,8 @@ export class Collector {
       if (file === undefined) continue
       try {
         const from = packs.firstSection(pack)
-        await scanSections(file, { from, skipsRotten: true, visit, breathe })
+        const scan = { from, skipsRotten: true, visit, breathe }
+        await scanSections(file, signal === undefined ? scan : { ...scan, signal })
       } finally {
         await file.close()
       }

@@ -105,9 +105,9 @@ export class Packs {
     return sum
   }
 
-  /** The pack that is written to, if there is one. */
+  /** The pack that is written to, or that the next section would go to. */
   get currentPack(): number | undefined {
-    return this.#writer?.pack
+    return this.#writer?.pack ?? this.#unfinished
   }
 
   /** Bytes of a pack that is not written to. */
@@ -205,6 +205,7 @@ export class Packs {
 
   /** Has the next section go to another pack, when all of this one is safe. */
   async leave(pack: number): Promise<void> {
+    if (this.#unfinished === pack) this.#unfinished = undefined
     if (this.#writer?.pack !== pack) return
     this.#opening ??= this.#openNext().finally(() => {
       this.#opening = undefined

@@ -30,6 +30,8 @@ export interface RecoveryDeps {
   letGo(item: number): Promise<unknown>
   /** Says that a block is missing, and with it the items that need it. */
   drop(place: Place): void
+  /** Whether a large file is one of what is being erased. */
+  isErased(cid: string): boolean
   /** The last run ended in order, with this index: no file is there that it does not know. */
   isOrderly: boolean
 }
@@ -85,11 +87,13 @@ export async function recover(deps: RecoveryDeps, signal: AbortSignal): Promise<
   // When every pack could be read, all that was acknowledged is known: what is left over is not kept.
   const isPackLost = isRebuilt && (replay.isTorn || hasGap(packs.numbers()))
   const strays = isPackLost ? findStrays(deps, found, replay) : []
-  if (!isPackLost) await removeUseless(deps, found)
+  await removeUseless(deps, isPackLost ? found.filter(({ cid }) => deps.isErased(cid)) : found)
   await dropMissing(deps, signal)
   index.setPosition(packs.end, replay.revision)
   const unknownBodies = isPackLost
-    ? found.filter(({ hasManifest, hasBytes }) => hasBytes && !hasManifest).map(({ cid }) => cid)
+    ? found
+        .filter(({ cid, hasManifest, hasBytes }) => hasBytes && !hasManifest && !deps.isErased(cid))
+        .map(({ cid }) => cid)
     : []
   return { isRebuilt, revision: replay.revision, lost, strays, unknownBodies }
 }
@@ -335,13 +339,13 @@ function hasGap(packs: readonly number[]): boolean {
 
 /** Bodies of a lost item: its record is gone with a pack, but its bytes are there. */
 function findStrays(
-  { index }: RecoveryDeps,
+  { index, isErased }: RecoveryDeps,
   found: readonly FoundBody[],
   { states }: Replay,
 ): CID[] {
   return found.flatMap(({ cid, isPartial }) => {
     const volume = index.volumeNamed('body', cid)
-    const isRemoved = states.get(cid)?.record === 'gone'
+    const isRemoved = states.get(cid)?.record === 'gone' || isErased(cid)
     if (volume === undefined || isPartial || isRemoved) return []
     if (!index.isUseless(volume.volume)) return []
     return tryCid(cid) ?? []
