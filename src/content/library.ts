@@ -51,7 +51,9 @@ export async function* openFile(
 }
 
 /**
- * Whether every block that a range needs is here. Leaves are looked up, not read.
+ * Whether every block that a range needs is here, as one of an item's or of what is still arriving:
+ * what was removed may lie in a pack for a while, and in its index after a power cut, and is nobody's.
+ * Leaves are looked up, not read.
  * False for what is no file, and beyond its end.
  * @throws CodedError `STORE_…`, or the signal's reason
  */
@@ -60,10 +62,13 @@ export async function isPartHere(
   file: CID,
   { start = 0, end = Number.MAX_SAFE_INTEGER, signal }: ReadRange,
 ): Promise<boolean> {
+  const held: BlockReader = {
+    read: async (name) => (store.isHeld(name.digest) ? await store.read(name) : undefined),
+  }
   try {
-    if (start > (await fileSize(store, file, { signal }))) return false
-    for await (const span of fileSpans(store, file, { start, end, signal })) {
-      if (span.kind === 'leaf' && store.placeOf(span.block.digest) === undefined) return false
+    if (start > (await fileSize(held, file, { signal }))) return false
+    for await (const span of fileSpans(held, file, { start, end, signal })) {
+      if (span.kind === 'leaf' && !store.isHeld(span.block.digest)) return false
     }
     return true
   } catch (thrown) {
