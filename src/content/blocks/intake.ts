@@ -233,6 +233,12 @@ export class Intake {
     }
   }
 
+  /** Whether the room that a large file takes is counted: all of it, from its first byte on. */
+  countsBody(root: CID): boolean {
+    const cid = root.toString()
+    return this.#partials.has(cid) || this.#deps.index.volumeNamed('body', cid) !== undefined
+  }
+
   /**
    * A large file that arrives from elsewhere, in pieces whose place is known: one at a time. Waits
    * while somebody else writes to it; what that brings is then here.

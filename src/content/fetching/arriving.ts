@@ -18,8 +18,8 @@ type Step = () => void
 export interface ArrivingChecks {
   /** Ends a wait for a file that somebody else writes to. */
   signal: AbortSignal
-  /** Told how large a file is, before its first byte is taken. */
-  onSize(sizeBytes: number): void
+  /** Finds room for what comes of a large file, before its first byte is taken or counted. */
+  onSize(sizeBytes: number): Promise<void>
   /** Told of every block but the leaves of large files. */
   checkBlock(digest: Uint8Array): void
 }
@@ -65,12 +65,10 @@ export class Arriving implements DagSink {
 
   fileStarted(root: CID, sizeBytes: number): void {
     this.#checks.checkBlock(root.multihash.digest)
-    this.#checks.onSize(sizeBytes)
     this.#open(root, sizeBytes, 0)
   }
 
   fileResumed(root: CID, sizeBytes: number, offset: number): void {
-    this.#checks.onSize(sizeBytes - offset)
     this.#open(root, sizeBytes, offset)
   }
 
@@ -133,8 +131,11 @@ export class Arriving implements DagSink {
 
   #open(root: CID, sizeBytes: number, offset: number): void {
     this.#do(() => {
-      this.#opening = this.#intake
-        .openPartial(root, sizeBytes, this.#checks.signal)
+      // What is counted already, in the store or as a claim, would be counted twice.
+      const neededBytes = this.#intake.countsBody(root) ? 0 : sizeBytes - offset
+      this.#opening = this.#checks
+        .onSize(neededBytes)
+        .then(() => this.#intake.openPartial(root, sizeBytes, this.#checks.signal))
         .then((body) => {
           body.seek(offset)
           this.#body = body

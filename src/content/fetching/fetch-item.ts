@@ -160,7 +160,8 @@ async function tryHolder(
     attempt.toBytes = receivedBytes
     request.onProgress(receivedBytes, totalBytes ?? holder.had.sizeBytes)
   }
-  const ways = { requests, clock, local: sourceOf(store) }
+  const fits = (sizeBytes: number): Promise<boolean> => store.space.fits(sizeBytes)
+  const ways = { requests, clock, local: sourceOf(store), fits }
   const options = {
     signal: request.signal,
     onProgress,

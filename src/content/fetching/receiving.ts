@@ -32,7 +32,10 @@ export interface ReceiveDeps {
 
 export interface ReceiveOptions {
   signal: AbortSignal
-  /** Called before the first byte of a large file is written; what it throws ends the transfer. */
+  /**
+   * Called before the first byte of a large file is written, with what is not counted yet of it; what it
+   * throws ends the transfer.
+   */
   checkSpace(sizeBytes: number): Promise<void>
   /** Called for every block but the leaves of large files; what it throws ends the transfer. */
   checkBlock(digest: Uint8Array): void
@@ -56,7 +59,7 @@ export async function receiveLocal(
   intake: Intake,
   signal: AbortSignal,
 ): Promise<Received | undefined> {
-  const arriving = new Arriving(intake, { signal, onSize: () => {}, checkBlock: () => {} })
+  const arriving = new Arriving(intake, { signal, onSize: async () => {}, checkBlock: () => {} })
   const reader = new DagReader(cid, arriving, { dups: true })
   await reader.replay(sharing(deps.local, intake), { signal })
   await arriving.settled()
@@ -76,15 +79,18 @@ export async function receiveItem(
 ): Promise<Received> {
   const { cid, holder } = from
   const { signal } = options
-  let spaceCheck: Promise<void> = Promise.resolve()
   let body: PeerBody | undefined
   const arriving = new Arriving(intake, {
     signal,
     checkBlock: (digest) => options.checkBlock(digest),
-    onSize: (sizeBytes) => {
-      spaceCheck = options.checkSpace(sizeBytes)
-      // Awaited below; the transfer is ended at once all the same.
-      spaceCheck.catch((thrown: unknown) => body?.discard(asError(thrown)))
+    onSize: async (sizeBytes) => {
+      try {
+        await options.checkSpace(sizeBytes)
+      } catch (thrown) {
+        // Whoever waits for the file hears of it; the transfer is ended at once all the same.
+        body?.discard(asError(thrown))
+        throw thrown
+      }
     },
   })
   let reader = new DagReader(cid, arriving, { dups: true })
@@ -106,14 +112,12 @@ export async function receiveItem(
       isWhole: () => reader.isWhole,
       busy: () => arriving.busy(),
     })
-    await spaceCheck
     reader.finish()
     await arriving.settled()
     return receivedOf(reader, knownBytes)
   } catch (thrown) {
     // Whoever goes on writes to the same files.
     await arriving.settled().catch(() => {})
-    await spaceCheck
     if (signal.aborted) throw abortReason(signal)
     throw thrown
   } finally {

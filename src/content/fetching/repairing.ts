@@ -5,15 +5,23 @@
  */
 import type { CID } from 'multiformats/cid'
 import type { Intake } from '../blocks/blocks.ts'
-import { REPAIRED_BLOCKS_MAX } from '../limits.ts'
+import { LEAF_BYTES_MAX, REPAIRED_BLOCKS_MAX } from '../limits.ts'
 import { blockNameOf, missingBlocks, RAW } from '../unixfs/unixfs.ts'
 import type { Holder } from './holders.ts'
 import { receiveBlock } from './raw-block.ts'
 import type { ReceiveDeps } from './receiving.ts'
 
-/** Does nothing where a node is missing, or much. @throws as {@link receiveBlock} */
+export interface RepairDeps extends ReceiveDeps {
+  /** Whether so many bytes more would fit now. */
+  fits(sizeBytes: number): Promise<boolean>
+}
+
+/**
+ * Does nothing where a node is missing, or much; nor where there is no room for these leaves beside the
+ * file, whose own room is counted already. @throws as {@link receiveBlock}
+ */
 export async function repair(
-  deps: ReceiveDeps,
+  deps: RepairDeps,
   { holder, cid }: { holder: Holder; cid: CID },
   intake: Intake,
   signal: AbortSignal,
@@ -23,6 +31,7 @@ export async function repair(
   const isSmall = missing.length <= REPAIRED_BLOCKS_MAX && missing.every((one) => one.code === RAW)
   // A single raw block is the whole item: that goes the ordinary way.
   if (!isSmall || cid.code === RAW) return
+  if (!(await deps.fits(missing.length * LEAF_BYTES_MAX))) return
   for (const leaf of missing) {
     const bytes = await receiveBlock(deps, { holder, cid: leaf }, signal)
     await intake.ready()
