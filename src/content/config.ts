@@ -9,12 +9,17 @@ export const contentConfigSchema = z
   .strictObject({
     port: portSchema(7441, 'TCP port from which other nodes fetch items (HTTPS).'),
     address: listenAddressSchema('Address from which other nodes fetch items.'),
-    store_bytes_max: z.int().min(0).default(0).meta({
-      description:
-        'How much the node may store. 0 means as much as the disk has, less `free_bytes_min`.',
-      unit: 'bytes',
-      example: 500_000_000_000,
-    }),
+    store_bytes_max: z
+      .int()
+      .min(0)
+      .default(0)
+      .meta({
+        description:
+          'How much the node may store. 0 means as much as the disk has, less `free_bytes_min`. With less ' +
+          'than 64 MiB an addition may be refused although something that was fetched could go.',
+        unit: 'bytes',
+        example: 500_000_000_000,
+      }),
     free_bytes_min: z
       .int()
       .min(0)

@@ -201,7 +201,12 @@ export const EVICTION_CANDIDATES_MAX = 512
 /** Bytes that are kept free for what arrives at this moment, when others make room. */
 export const HEADROOM_BYTES = 64 * MEBIBYTE
 
-/** At most this part of a store with a limit is kept free so: a small one is for keeping things. */
+/**
+ * At most this part of a store with a limit is kept free so: a small one is for keeping things. Below
+ * 64 MiB that is less than what an addition has on its way (two leaves unwritten, two more until others
+ * are asked again), so that it may be refused although others could go: to keep more free would cost so
+ * small a store what it is for. The setting says so.
+ */
 export const HEADROOM_PARTS = 16
 
 /** Damaged items that are named in a health condition. */
