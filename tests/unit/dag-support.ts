@@ -328,10 +328,12 @@ export function fileOf(links: readonly LinkTo[], inline?: Uint8Array): Block {
 
 /** Links are sorted by the codec. */
 export function folderOf(links: readonly LinkTo[]): Block {
-  const sorted = [...links].sort((one, other) =>
-    Buffer.compare(Buffer.from(one.name ?? ''), Buffer.from(other.name ?? '')),
+  const named = links.map((link) => ({ link, name: Buffer.from(link.name ?? '') }))
+  const sorted = named.sort((one, other) => Buffer.compare(one.name, other.name))
+  return dagNode(
+    new UnixFS({ type: 'directory' }).marshal(),
+    sorted.map(({ link }) => link),
   )
-  return dagNode(new UnixFS({ type: 'directory' }).marshal(), sorted)
 }
 
 export function symlinkTo(target: string): Block {
