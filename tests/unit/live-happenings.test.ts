@@ -77,12 +77,13 @@ describe('what happened', () => {
     expect(
       world.live.happenings
         .list('anybody')
-        .map(({ code, level, subject }) => [code, level, subject]),
+        .map(({ code, level, subject, name }) => [code, level, subject, name]),
     ).toEqual([
-      ['NODE_STARTED', 'info', null],
-      ['CONDITION_RAISED', 'warning', 'TOO_HOT'],
-      ['CONDITION_RAISED', 'error', 'TOO_HOT'],
-      ['CONDITION_CLEARED', 'good', 'TOO_HOT'],
+      ['NODE_STARTED', 'info', null, ''],
+      ['CONDITION_RAISED', 'warning', 'TOO_HOT', 'Hot.'],
+      ['CONDITION_RAISED', 'error', 'TOO_HOT', 'Hot.'],
+      // What is over, by its own name: not a sentence about it.
+      ['CONDITION_CLEARED', 'good', 'TOO_HOT', 'Hot.'],
     ])
   })
 

@@ -5,11 +5,15 @@
  * is sent anywhere. What each header is against is told in docs/adr/0016.
  */
 
-/** What no page of a node needs of a visitor's machine. */
+/**
+ * What no page of a node needs of a visitor's machine. Names that a desktop Chromium does not know,
+ * such as bluetooth and web-share, are absent: it complains of each at every page, and both need a
+ * script and a person's click, while items run no script at all.
+ */
 export const PERMISSIONS_POLICY =
-  'bluetooth=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), hid=(), ' +
-  'local-fonts=(), local-network-access=(), microphone=(), midi=(), payment=(), ' +
-  'publickey-credentials-get=(), serial=(), usb=(), web-share=()'
+  'camera=(), clipboard-read=(), display-capture=(), geolocation=(), hid=(), local-fonts=(), ' +
+  'local-network-access=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), ' +
+  'serial=(), usb=()'
 
 /** With every answer. */
 const COMMON: Readonly<Record<string, string>> = {

@@ -96,7 +96,7 @@ export function transferFailed({ kind, cid, name, problem }: TransferEnded): Hap
 }
 
 export function conditionRaised({ code, severity, text }: HealthCondition): HappeningFacts {
-  const facts = { subject: code, name: '', reason: null, text, isPublic: true }
+  const facts = { subject: code, name: shortened(text), reason: null, text, isPublic: true }
   return { code: 'CONDITION_RAISED', level: severity, ...facts }
 }
 
@@ -105,7 +105,7 @@ export function conditionCleared({ code, text }: HealthCondition): HappeningFact
     code: 'CONDITION_CLEARED',
     level: 'good',
     subject: code,
-    name: '',
+    name: shortened(text),
     reason: null,
     text: `No longer so: ${text}`,
     isPublic: true,

@@ -98,11 +98,9 @@ function Sentence({ happening, speech }: { happening: Heard; speech: Speech }) {
   )
 }
 
-function subjectOf({ name, subject, code, text }: Heard, speech: Speech): string {
-  if (code.startsWith('CONDITION_')) {
-    const known = nameCondition(speech, subject ?? '')
-    return known ?? shortened(text.replace(/^No longer so: /, ''))
-  }
+function subjectOf({ name, subject, code }: Heard, speech: Speech): string {
+  const known = code.startsWith('CONDITION_') ? nameCondition(speech, subject ?? '') : undefined
+  if (known !== undefined) return known
   if (name !== '') return shortened(name)
   if (subject === null) return speech.say('transfers.nameless')
   const isNode = /^(?:NEIGHBOUR|PEER)_/.test(code)
