@@ -12,10 +12,14 @@ export function hasBrowser(): boolean {
   return false
 }
 
-/** @param foreignName a name of somebody's that leads to this machine, as after a DNS rebinding. */
-export function openBrowser(foreignName: string): Promise<Browser> {
+/**
+ * @param foreignName a name of somebody's that leads to this machine, as after a DNS rebinding.
+ * @param proxy the address of a proxy for everything, this machine's own addresses included.
+ */
+export function openBrowser(foreignName: string, proxy?: string): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
+    ...(proxy === undefined ? {} : { proxy: { server: proxy, bypass: '<-loopback>' } }),
     args: [
       // It may run as root, and nothing but our own pages is opened.
       '--no-sandbox',
