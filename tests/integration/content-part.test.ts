@@ -23,6 +23,9 @@ import {
 /** Bytes of a root and of one node, of files as small as these: far less than a leaf. */
 const NODES_BYTES_MAX = 4096
 
+/** Many times what a block may have, and what lies in the buffers of a connection. */
+const ENDLESS_BYTES = 64 * MEBIBYTE
+
 let cleanup: Cleanup
 let city: FakeCity
 /** What each node has counted, by its name and that of the counter. */
@@ -280,6 +283,33 @@ describe('when holders fail', () => {
     // The root came, and the leaves before the first that failed.
     expect(servedBy('honest')).toBeLessThan(bytes.length)
     expect((await readAll(reader.content.openBytes(cid, wanted))).equals(bytes)).toBe(true)
+  })
+
+  it('hangs up on one whose block does not end', async () => {
+    const { holder, cid } = await hidden('honest')
+    let sentBytes = 0
+    await peerThat('endless', async (_request, response) => {
+      const piece = Buffer.alloc(MEBIBYTE, 7)
+      while (!response.destroyed && sentBytes < ENDLESS_BYTES) {
+        sentBytes += piece.length
+        await new Promise<void>((resolve) => {
+          response.once('close', resolve)
+          response.write(piece, () => resolve())
+        })
+      }
+      response.end()
+    })
+    const reader = await start('reader')
+    const wanted = { start: 0, end: 10, signal: never }
+    await expect(reader.content.fetchPart(cid, wanted)).rejects.toMatchObject({
+      code: 'CONTENT_FETCH_FAILED',
+    })
+    expect(sentBytes).toBeLessThan(ENDLESS_BYTES)
+    expect(reader.content.statistics().badPeers.map(({ peerId }) => peerId)).toEqual([
+      peerIdOf('endless'),
+    ])
+    appear(holder)
+    await reader.content.fetchPart(cid, wanted)
   })
 
   it('ends when it is called off, and what came stays', async () => {

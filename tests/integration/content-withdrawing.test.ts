@@ -413,6 +413,22 @@ describe('a CAR that somebody brings', () => {
     expect(third.content.get(cid)?.publication).toEqual(publicationOf(publisher.content, cid))
   })
 
+  it('brings no publication by another key than is known, of an item that was not here', async () => {
+    const publisher = await startPerson('publisher')
+    const third = await startPerson('third')
+    const cid = await publish(publisher)
+    const signed = publicationOf(publisher.content, cid) ?? Buffer.of()
+    const known = third.refusals.readPublication(signed, cid)
+    if (known === undefined) throw new Error('it is genuine')
+    await third.refusals.notePublication(known, { isShared: false })
+    const car = carWith(bytes, (root) => {
+      return signPublication({ root, sequence: 9, title: 'mine' }, CITY, keyOf('mallory')).bytes
+    })
+    expect(fates(await importInto(third.content, car))).toEqual([`item ${cid}`])
+    expect(third.content.get(cid)?.publication).toBeUndefined()
+    expect(third.refusals.publicationOf(cid)?.publisher).toBe(publisher.key.peerId)
+  })
+
   it('does not bring back what was withdrawn', async () => {
     const publisher = await startPerson('publisher')
     const cid = await publish(publisher)
