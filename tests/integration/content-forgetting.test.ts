@@ -13,6 +13,7 @@ import {
   Cleanup,
   FakeCity,
   inPieces,
+  MEBIBYTE,
   never,
   openNodeDatabase,
   peerIdOf,
@@ -183,5 +184,26 @@ it('finds what an earlier removal has left', async () => {
   expect(await found(['Damson'])).toEqual(['Damson'])
   expect(await node.desk.remove(item.cid, { erases: true })).toBeUndefined()
   expect(await found(['Damson', 'Quince'])).toEqual([])
+  await expectAll(node, others)
+})
+
+it('takes along an addition of the same that was called off', async () => {
+  const node = await start()
+  const others = await addOthers(node, 100)
+  const leaving = new AbortController()
+  async function* calledOff(): AsyncGenerator<SourceEntry> {
+    yield* tree()
+    // More than lies in memory, so that what came before is safe, and known to the index.
+    for (let at = 0; at < 70; at++) {
+      const content = inPieces(Buffer.alloc(MEBIBYTE, at))
+      yield { kind: 'file', path: `large/${at}`, content }
+    }
+    leaving.abort(new Error('called off'))
+  }
+  const options = { ...kept, name: 'Damson', signal: leaving.signal }
+  await expect(node.content.addFolder(calledOff(), options)).rejects.toThrow('called off')
+  const { item } = await node.content.addFolder(tree(), { ...kept, name: 'Damson' })
+  await node.desk.remove(item.cid, { erases: true })
+  expect(await found(['Damson', 'Quince', 'Medlar', 'Sorb-apple', 'Whitebeam'])).toEqual([])
   await expectAll(node, others)
 })

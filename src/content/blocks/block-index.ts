@@ -205,8 +205,11 @@ export class BlockIndex {
     })
   }
 
-  /** Where some of an item's blocks lie, and behind which block to go on. */
-  someVolumesOf(item: number, after: number): { volumes: Volume[]; last: number } | undefined {
+  /** Where some of an item's blocks lie, what is arriving has them too, and behind which to go on. */
+  someUsesOf(
+    item: number,
+    after: number,
+  ): { volumes: Volume[]; arrivals: number[]; last: number } | undefined {
     const rows = this.#database
       .prepare<{ block: number; volume: number | null }, [number, number, number]>(
         `SELECT m.block, volume FROM content_members m LEFT JOIN content_blocks USING (block)
@@ -217,7 +220,15 @@ export class BlockIndex {
     if (last === undefined) return undefined
     const numbers = new Set(rows.flatMap(({ volume }) => volume ?? []))
     const volumes = [...numbers].flatMap((volume) => this.volume(volume) ?? [])
-    return { volumes, last: last.block }
+    const arrivals = this.#database
+      .prepare<{ item: number }, [number, number, number]>(
+        `SELECT DISTINCT other.item FROM content_members m
+              JOIN content_members other ON other.block = m.block AND other.item <> m.item
+              JOIN content_items ON sequence = other.item
+         WHERE m.item = ? AND m.block > ? AND m.block <= ? AND state = 'arriving'`,
+      )
+      .all(item, after, last.block)
+    return { volumes, arrivals: arrivals.map((row) => row.item), last: last.block }
   }
 
   /** Whether any item has a block, also one that is still arriving. */

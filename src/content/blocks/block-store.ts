@@ -84,12 +84,11 @@ export class BlockStore {
   constructor(deps: BlockStoreDeps, options: BlockStoreOptions) {
     const { disk, clock } = deps
     const database = keepingStatements(deps.database)
-    const { folder } = options
     this.#deps = deps
     this.items = new Catalogue(database, deps.log)
     this.#index = new BlockIndex(database)
     this.space = new Space({ disk, storedBytes: () => this.storedBytes }, options)
-    this.#packs = new Packs({ disk, space: this.space }, { folder: join(folder, 'packs') })
+    this.#packs = new Packs({ disk, space: this.space }, { folder: join(options.folder, 'packs') })
     this.#bodies = new Bodies({ disk, clock, space: this.space }, options)
     this.unfinished = this.#bodies.unfinished
     const pathOf = (volume: Volume): string => this.#pathOf(volume)
@@ -105,12 +104,13 @@ export class BlockStore {
       isUnindexed: (pack) => this.#intakes.isUnindexed(pack),
       onLost: (item) => this.#intakes.lose(item),
     })
-    this.#orderlyEnd = new OrderlyEnd({ disk }, { folder })
-    const isHere = (root: CID): boolean => this.items.get(root) !== undefined
+    this.#orderlyEnd = new OrderlyEnd({ disk }, options)
     const change: ErasingDeps['change'] = (work) => this.change(work)
-    const { log } = deps
-    const [bodies, collector] = [this.#bodies, this.#collector]
-    this.erasing = new Erasing({ disk, log, bodies, collector, change, isHere }, options)
+    const letArrivalGo: ErasingDeps['letArrivalGo'] = (item) => this.#letArrivalGo(item)
+    const { items } = this
+    const [index, bodies, collector] = [this.#index, this.#bodies, this.#collector]
+    const erasing = { disk, log: deps.log, items, index, bodies, collector, change, letArrivalGo }
+    this.erasing = new Erasing(erasing, options)
   }
 
   /** Bytes that the store takes, less those that are being written now. */
@@ -374,13 +374,14 @@ export class BlockStore {
 
   /** Lets go what is kept for another try, unless somebody tries. */
   async forgetArrival(sequence: number): Promise<void> {
-    const touched = await this.change(async () => {
-      const isArriving = this.items.stateOf(sequence) === 'arriving'
-      if (!isArriving || this.isArriving({ sequence })) return []
-      this.items.remove(sequence)
-      return this.#collector.letGo(sequence)
-    })
-    await this.compact(touched)
+    await this.compact(await this.change(() => this.#letArrivalGo(sequence)))
+  }
+
+  async #letArrivalGo(sequence: number): Promise<number[]> {
+    const isArriving = this.items.stateOf(sequence) === 'arriving'
+    if (!isArriving || this.isArriving({ sequence })) return []
+    this.items.remove(sequence)
+    return this.#collector.letGo(sequence)
   }
 
   /** The packs, oldest first. */

@@ -139,13 +139,17 @@ export class Collector {
     return true
   }
 
-  /** The packs, and the bodies by CID, that an item's blocks lie in. */
-  async volumesOf(item: number): Promise<{ packs: Set<number>; bodies: Set<string> }> {
+  /** The packs, and the bodies by CID, that an item's blocks lie in; and what is arriving with some. */
+  async usesOf(
+    item: number,
+  ): Promise<{ packs: Set<number>; bodies: Set<string>; arrivals: Set<number> }> {
+    const arrivals = new Set<number>()
     const packs = new Set<number>()
     const bodies = new Set<string>()
     for (let last = 0; ; ) {
-      const some = this.#deps.index.someVolumesOf(item, last)
-      if (some === undefined) return { packs, bodies }
+      const some = this.#deps.index.someUsesOf(item, last)
+      if (some === undefined) return { packs, bodies, arrivals }
+      for (const arrival of some.arrivals) arrivals.add(arrival)
       for (const { kind, name } of some.volumes) {
         if (kind === 'pack') packs.add(Number(name))
         if (kind === 'body' || kind === 'manifest') bodies.add(name)

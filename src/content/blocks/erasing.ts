@@ -11,19 +11,23 @@ import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
 import { asError, type Logger, parseCid } from '../../base/base.ts'
 import { diskError } from '../errors.ts'
+import type { BlockIndex } from './block-index.ts'
 import type { Bodies } from './bodies.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Collector } from './collecting.ts'
 import type { Disk } from './disk.ts'
 
 export interface ErasingDeps {
   disk: Disk
   log: Logger
-  collector: Pick<Collector, 'compact' | 'packsNaming' | 'volumesOf'>
+  items: Pick<Catalogue, 'get'>
+  index: Pick<BlockIndex, 'makeSafe'>
+  collector: Pick<Collector, 'compact' | 'packsNaming' | 'usesOf'>
   bodies: Pick<Bodies, 'syncRemoved'>
   /** One change of files and rows at a time. */
   change<T>(work: () => Promise<T>): Promise<T>
-  /** Whether there is an item of that CID. */
-  isHere(root: CID): boolean
+  /** Lets go what is kept for another try, unless somebody tries; a part of {@link change}. */
+  letArrivalGo(sequence: number): Promise<unknown>
 }
 
 /** As it lies in the file; of items and of their large files stand their CIDs there, and no more. */
@@ -72,14 +76,18 @@ export class Erasing {
   }
 
   /**
-   * Writes down an order, before anything of it is done.
+   * Writes down an order, before anything of it is done; a part of a change. An addition of the same
+   * that was called off has its blocks too, and would keep them: it goes first.
    * @param item its sequence, where it is here
    * @throws CodedError `STORE_…`
    */
   async begin(root: CID, item: number | undefined): Promise<void> {
     this.#roots.set(root.toString(), root)
     if (item !== undefined) {
-      const { packs, bodies } = await this.#deps.collector.volumesOf(item)
+      const { packs, bodies, arrivals } = await this.#deps.collector.usesOf(item)
+      for (const arrival of arrivals) await this.#deps.letArrivalGo(arrival)
+      // No record tells of an arrival: an index set back by a power cut would have it again.
+      if (arrivals.size > 0) this.#deps.index.makeSafe()
       for (const pack of packs) this.#packs.add(pack)
       for (const body of bodies) this.#bodies.add(body)
     }
@@ -100,7 +108,7 @@ export class Erasing {
     const done: CID[] = []
     for (const root of [...this.#roots.values()]) {
       // The power went before anything was done, or it has come anew since: then it stays.
-      if (this.#deps.isHere(root)) await this.end(root)
+      if (this.#deps.items.get(root) !== undefined) await this.end(root)
       else {
         await this.erase(root, signal)
         done.push(root)
