@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Clock, Logger, Metrics, Random } from '../base/base.ts'
 import { type Datagrams, hasAesInstructions, UdpDatagrams } from '../net/net.ts'
 import {
-  listInterfaces,
+  InterfaceList,
   type NetworkInterface,
   PrometheusMetrics,
   SystemClock,
@@ -35,13 +35,14 @@ export interface Platform {
 
 /** The machine itself. */
 export function machinePlatform(options: { dataFolder: string; log: Logger }): Platform {
+  const interfaces = new InterfaceList()
   return {
     ...options,
     clock: new SystemClock(),
     random: new SystemRandom(),
     metrics: new PrometheusMetrics(),
     datagrams: new UdpDatagrams(),
-    listInterfaces: () => listInterfaces(),
+    listInterfaces: () => interfaces.list(),
     pageFolder: fileURLToPath(new URL('./page/', import.meta.url)),
     hostName: hostname(),
     hasAes: hasAesInstructions(readProcessorFacts()),

@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { INTERFACE_STACK_DEPTH_MAX } from './limits.ts'
+import { INTERFACE_FACTS_LOOKS, INTERFACE_STACK_DEPTH_MAX } from './limits.ts'
 
 /**
  * *wire*: every station on it is one hop away. *radio*: a cell or peer-to-peer radio. *mesh*: a
@@ -109,6 +109,43 @@ export function listInterfaces(options: ListInterfacesOptions = {}): NetworkInte
     })
   }
   return found
+}
+
+export interface InterfaceListOptions {
+  /** As {@link ListInterfacesOptions}, asked anew at every look. */
+  sysfsFolder?: string
+  listed?: () => ReturnType<typeof networkInterfaces>
+}
+
+/**
+ * {@link listInterfaces} for whoever looks several times a second: the kernel is asked at every look,
+ * sysfs when its answer is another one, and every {@link INTERFACE_FACTS_LOOKS} looks in any case: a
+ * bridge that gets a member keeps its name and its addresses.
+ */
+export class InterfaceList {
+  readonly #options: InterfaceListOptions
+  #listed = ''
+  #found: readonly NetworkInterface[] = []
+  #looksLeft = 0
+
+  constructor(options: InterfaceListOptions = {}) {
+    this.#options = options
+  }
+
+  list(): readonly NetworkInterface[] {
+    const { sysfsFolder, listed: ask = networkInterfaces } = this.#options
+    const answer = ask()
+    const listed = JSON.stringify(answer)
+    this.#looksLeft -= 1
+    if (this.#looksLeft > 0 && listed === this.#listed) return this.#found
+    this.#looksLeft = INTERFACE_FACTS_LOOKS
+    this.#listed = listed
+    this.#found = listInterfaces({
+      listed: answer,
+      ...(sysfsFolder === undefined ? {} : { sysfsFolder }),
+    })
+    return this.#found
+  }
 }
 
 /** IPv4 aliases (`eth0:1`) are addresses of the device before the colon. */

@@ -4,7 +4,13 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { classifyInterface, type InterfaceFacts, listInterfaces } from '../../src/system/system.ts'
+import { INTERFACE_FACTS_LOOKS } from '../../src/system/limits.ts'
+import {
+  classifyInterface,
+  type InterfaceFacts,
+  InterfaceList,
+  listInterfaces,
+} from '../../src/system/system.ts'
 
 const ETHERNET = 1
 
@@ -152,6 +158,24 @@ describe('listInterfaces', () => {
     await device('b', { 'lower_a/x': '' })
     const [found] = listInterfaces({ sysfsFolder, listed: { a: [listed('10.0.0.1')] } })
     expect(found?.segment).toBe('wire')
+  })
+
+  it('is looked at again and again, what devices are only now and then', async () => {
+    await device('eth0', {})
+    let answer = { eth0: [listed('fe80::1')] }
+    const list = new InterfaceList({ sysfsFolder, listed: () => answer })
+    const segment = (): string | undefined => list.list()[0]?.segment
+    expect(segment()).toBe('wire')
+    // A radio joins it, which shows nowhere but in sysfs.
+    await device('eth0', { 'phy80211/index': '0' })
+    const looks = Array.from({ length: INTERFACE_FACTS_LOOKS }, segment)
+    expect(looks).toEqual([...looks.slice(1).fill('wire'), 'radio'])
+    await device('eth0', { uevent: 'DEVTYPE=batadv' })
+    expect(segment()).toBe('radio')
+    // What the kernel lists counts at once, and with it all that is known of the devices.
+    answer = { eth0: [listed('fe80::2')] }
+    expect(list.list()[0]?.addresses[0]?.address).toBe('fe80::2')
+    expect(segment()).toBe('mesh')
   })
 
   it('sees the loopback of this very machine', () => {
