@@ -161,6 +161,18 @@ describe('a damaged journal', () => {
     expect(codesOf(await start(disk))).toEqual([])
   })
 
+  it('is said also where it cannot be kept aside, and then nothing stays open', async () => {
+    const disk = await damaged((sizeBytes) => (sizeBytes >> 1) * 8)
+    const before = disk.counts.calls
+    disk.fail({ call: 'create', code: 'ENOSPC' })
+    expect(codesOf(await start(disk))).toEqual(['REFUSALS_DAMAGED'])
+    const { calls } = disk.counts
+    const opening = ['open', 'openForWriting', 'create'] as const
+    const opened = opening.reduce((sum, call) => sum + calls[call] - before[call], 0)
+    // All but the one that failed.
+    expect(calls.close - before.close).toBe(opened - 1)
+  })
+
   it('at any bit takes at most what stood there, and never goes unsaid', async () => {
     const written = await newDisk()
     await writeThree(written)

@@ -299,13 +299,16 @@ export class Journal {
     if (this.#copies.length >= JOURNAL_COPIES_MAX) return
     try {
       const from = await disk.open(path)
-      const to = await disk.create(join(this.#folder, `${COPY_NAME}${number}`))
       try {
-        await copy(from, to)
-        await to.sync()
+        const to = await disk.create(join(this.#folder, `${COPY_NAME}${number}`))
+        try {
+          await copy(from, to)
+          await to.sync()
+        } finally {
+          await to.close()
+        }
       } finally {
         await from.close()
-        await to.close()
       }
       await disk.syncFolder(this.#folder)
     } catch (thrown) {
