@@ -19,6 +19,10 @@ const MINUTES = numberOption('minutes', 30)
 const SAMPLE_MS = 5_000
 /** Items that are here at the same time. */
 const ITEMS = 40
+/**
+ * In turn, not by chance: of an item of more than a MiB two files are open, and it is some memory. How
+ * many of those are here must not change, for what is looked for are leaks.
+ */
 const SIZES = [0, 100, 4_096, 65_536, 1_048_577, 5_000_000]
 const WORKERS = 3
 /** The least that can be set. A store of this size is then checked one block every ten seconds. */
@@ -50,6 +54,7 @@ interface Side {
 
 interface Work {
   endMs: number
+  begunCount: number
   cids: string[]
   counts: {
     added: number
@@ -67,6 +72,7 @@ async function main(): Promise<void> {
   await connected(other.node, 1)
   const work: Work = {
     endMs: performance.now() + MINUTES * 60_000,
+    begunCount: 0,
     cids: [],
     counts: { added: 0, fetched: 0, removed: 0, read: 0, served: 0, shown: 0 },
   }
@@ -92,7 +98,7 @@ async function workUntilEnd(sides: readonly [Side, Side], work: Work): Promise<v
   const { counts, cids } = work
   for (let round = 0; performance.now() < work.endMs; round++) {
     const [from, to] = round % 2 === 0 ? sides : ([sides[1], sides[0]] as const)
-    const sizeBytes = SIZES[randomInt(SIZES.length)] ?? 0
+    const sizeBytes = SIZES[work.begunCount++ % SIZES.length] ?? 0
     const cid = await from.client.add(randomBytes(sizeBytes), 'name=soak&visibility=public')
     counts.added += 1
     await to.client.fetch(cid)
