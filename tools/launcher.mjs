@@ -34,6 +34,7 @@ const COMMANDS = {
     handOver([join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...args])
   },
   bench: runBench,
+  screens: async (args) => handOver([join(ROOT, 'tests', 'screens', 'write-screens.ts'), ...args]),
   demo: (args) => runWithBuild(join(ROOT, 'tools', 'demo', 'demo.ts'), args),
   check: runCheck,
   docs: async (args) => handOver([join(ROOT, 'tools', 'write-docs.ts'), ...args]),

@@ -5,8 +5,9 @@ import type { Page } from 'playwright-core'
 
 /** One line each, empty where nothing is wrong. */
 export async function findAxeViolations(page: Page): Promise<readonly string[]> {
-  // By the debugger, which the page's policy does not concern.
-  await page.evaluate(axe.source)
+  // By the debugger, which the page's policy does not concern; once a page, as it is half a megabyte.
+  const isThere = await page.evaluate<boolean>(`'axe' in globalThis`)
+  if (!isThere) await page.evaluate(axe.source)
   const lines: unknown = await page.evaluate(`axe.run(document).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes.map((node) =>
       id + ' at ' + node.target.join(' ') + ': ' + node.html.slice(0, 120))))`)

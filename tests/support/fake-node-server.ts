@@ -48,9 +48,10 @@ export async function serveFakeNode(
 ): Promise<ServedNode> {
   const gateway = createServer((request, response) => {
     const found = bytesOf(decodeURIComponent((request.url ?? '').split('?')[0] ?? ''))
-    response.setHeader('cross-origin-resource-policy', 'same-site')
+    // As the real one: for a browser, two ports of an address are not one site.
+    response.setHeader('cross-origin-resource-policy', 'cross-origin')
     if (found === undefined) return response.writeHead(404).end('not here')
-    return response.writeHead(200, { 'content-type': found.type }).end(found.bytes)
+    return sendBytes(found, request, response)
   })
   const gatewayPort = await listen(gateway)
   node.status = { ...node.status, gatewayPort }
@@ -68,6 +69,21 @@ export async function serveFakeNode(
       await Promise.all([server, gateway].map(close))
     },
   }
+}
+
+/** Whole, or from a byte on: without that no browser goes to a place in a film. */
+function sendBytes(
+  { type, bytes }: { type: string; bytes: Uint8Array },
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const from = /^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1]
+  response.setHeader('content-type', type)
+  response.setHeader('accept-ranges', 'bytes')
+  if (from === undefined) return void response.writeHead(200).end(bytes)
+  const last = bytes.length - 1
+  response.setHeader('content-range', `bytes ${from}-${last}/${bytes.length}`)
+  response.writeHead(206).end(bytes.subarray(Number(from)))
 }
 
 /** As the node's own listener sends it. */

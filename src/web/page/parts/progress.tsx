@@ -11,7 +11,7 @@ export function Meter(props: { share: number; label: string; isFull: boolean }) 
   const value = Math.min(1, Math.max(0, props.share))
   return (
     <svg
-      class={`meter ${props.isFull ? 'help' : 'ok'}`}
+      class={`meter ${props.isFull ? 'look' : 'ok'}`}
       viewBox="0 0 100 6"
       preserveAspectRatio="none"
       role="img"
