@@ -89,7 +89,9 @@ function Sentence({ happening, speech }: { happening: Heard; speech: Speech }) {
   const why = isKnownReason(reason) ? ` ${say(REASONS[reason])}` : ''
   const isItem = code.startsWith('ITEM_') && code !== 'ITEM_REMOVED' && subject !== null
   return isItem ? (
-    <a href={formatRoute({ view: 'item', cid: subject, path: '' })}>{text}</a>
+    <span>
+      <a href={formatRoute({ view: 'item', cid: subject, path: '' })}>{text}</a>
+    </span>
   ) : (
     <span>
       {text}
