@@ -13,8 +13,6 @@ export interface CommandWords {
    * uses what belongs to others. Reading, and what the owner has room for, goes on.
    */
   readonly needsTime: boolean
-  /** What routes and protocols called it before there was this table. */
-  readonly formerly?: readonly Command[]
 }
 
 export const COMMANDS = {
@@ -24,32 +22,27 @@ export const COMMANDS = {
   '/content/list': {
     words: 'see which items are here, private ones too',
     needsTime: false,
-    formerly: ['/item/list'],
   },
   '/content/read': {
     words: 'read items, private ones too',
     needsTime: false,
-    formerly: ['/item/read'],
   },
-  '/content/add': { words: 'add files and folders', needsTime: false, formerly: ['/item/add'] },
+  '/content/add': { words: 'add files and folders', needsTime: false },
   '/content/add/beyond': { words: 'store more than their share', needsTime: true },
   '/content/fetch': {
     words: 'let this node fetch items from others',
     needsTime: false,
-    formerly: ['/item/fetch'],
   },
   '/content/keep': { words: 'have items kept, whatever else needs room', needsTime: true },
   '/content/change': {
     words: 'change what is said of items, and who sees them',
     needsTime: true,
-    formerly: ['/item/change'],
   },
   '/content/publish': {
     words: 'publish items in the name of this node, and withdraw them',
     needsTime: true,
-    formerly: ['/item/publish'],
   },
-  '/content/remove': { words: 'remove items', needsTime: true, formerly: ['/item/remove'] },
+  '/content/remove': { words: 'remove items', needsTime: true },
 
   '/refusal': { words: 'do everything with what is refused here', needsTime: true },
   '/refusal/list': { words: 'see what is refused here', needsTime: false },
@@ -57,11 +50,7 @@ export const COMMANDS = {
 
   '/node': { words: 'see everything about this node and change it', needsTime: true },
   '/node/read': { words: 'see how this node is, and its neighbours', needsTime: false },
-  '/node/read/settings': {
-    words: 'see the settings of this node',
-    needsTime: false,
-    formerly: ['/config/read'],
-  },
+  '/node/read/settings': { words: 'see the settings of this node', needsTime: false },
   '/node/configure': { words: 'change the settings of this node', needsTime: true },
 
   '/access': { words: 'see and change who may do what', needsTime: true },
@@ -84,16 +73,9 @@ export function isKnownCommand(command: string): command is KnownCommand {
   return Object.hasOwn(COMMANDS, command)
 }
 
-const BY_FORMER_NAME: ReadonlyMap<string, KnownCommand> = new Map(
-  // The table's own keys.
-  (Object.entries(COMMANDS) as [KnownCommand, CommandWords][]).flatMap(
-    ([command, { formerly = [] }]) => formerly.map((name) => [name, command] as const),
-  ),
-)
-
 /** The command that a route or a protocol needs; undefined for one that the table does not have. */
 export function commandOfNeed(need: string): KnownCommand | undefined {
-  return isKnownCommand(need) ? need : BY_FORMER_NAME.get(need)
+  return isKnownCommand(need) ? need : undefined
 }
 
 /** Whether a command is refused while nobody knows the time; what is not known is. */

@@ -78,7 +78,7 @@ export const endpoints = {
     reach: 'everywhere',
     method: 'GET',
     path: '/v1/config',
-    needs: '/config/read',
+    needs: '/node/read/settings',
     answer: z.object({ config: configSchema }),
   },
   health: {

@@ -5,7 +5,7 @@ import { lineOf, maskSource, type SourceFile, type Violation } from './source.ts
 /** What says who may: routes, endpoints, questions, servers. */
 const NEEDS = /\bneeds:\s*(['"`])(?<need>[^'"`]*)\1/g
 
-/** @param isKnown Whether the table of commands has it, under this name or a former one. */
+/** @param isKnown Whether the table of commands has it. */
 export function findUnknownNeeds(
   files: readonly SourceFile[],
   isKnown: (need: string) => boolean,

@@ -20,11 +20,6 @@ describe('the table of commands', () => {
     expect(words).toMatch(/^[a-z][^.]+[a-z]$/)
   })
 
-  it('has no name twice', () => {
-    const names = table.flatMap(([command, { formerly = [] }]) => [command, ...formerly])
-    expect(new Set(names).size).toBe(names.length)
-  })
-
   it('covers what needs the time with what needs it too', () => {
     for (const [command, { needsTime }] of table) {
       const below = table.filter(([other]) => other.startsWith(`${command}/`))
@@ -35,8 +30,7 @@ describe('the table of commands', () => {
     }
   })
 
-  it('finds commands by former names, and knows nothing else', () => {
-    expect(commandOfNeed('/item/add')).toBe('/content/add')
+  it('knows nothing else', () => {
     expect(commandOfNeed('/content/add')).toBe('/content/add')
     expect(commandOfNeed('/made/up')).toBeUndefined()
     expect(commandOfNeed('toString')).toBeUndefined()
