@@ -14,9 +14,13 @@ export {
   type KnownCommand,
   wordsOfCommand,
 } from './commands.ts'
-export { CapabilityGuard, type CapabilityGuardDeps } from './guard.ts'
+export { type Gift, type Given, Giving, type GivingDeps } from './giving.ts'
+export { CapabilityGuard, type CapabilityGuardDeps, type JudgedRequest } from './guard.ts'
+export { accessMigrations } from './migrations.ts'
+export { RequestNonces } from './nonces.ts'
 export type { Judged, Refusal, RefusalCode } from './refusal.ts'
 export { ReplayMemory } from './replay.ts'
+export { EMPTY_BODY, type RequestToSign, signRequest } from './requests.ts'
 export * from './revocations/revocations.ts'
 export * from './time/time.ts'
 export {

@@ -50,6 +50,7 @@ export const COMMANDS = {
 
   '/node': { words: 'see everything about this node and change it', needsTime: true },
   '/node/read': { words: 'see how this node is, and its neighbours', needsTime: false },
+  '/node/watch': { words: 'watch all that changes here, private items too', needsTime: false },
   '/node/read/settings': { words: 'see the settings of this node', needsTime: false },
   '/node/configure': { words: 'change the settings of this node', needsTime: true },
 

@@ -5,7 +5,16 @@
  * chain under it allows. Chains are verified once; time, revocation and conditions each time.
  */
 import type { PeerId } from '../base/base.ts'
-import type { Caller, Guard, GuardAnswer, Need } from '../net/net.ts'
+import type {
+  Caller,
+  GuardAnswer,
+  GuardRefusal,
+  Need,
+  RequestAnswer,
+  RequestGuard,
+  SignedBody,
+  SignedRequest,
+} from '../net/net.ts'
 import { judgeChain, type TakenBack } from './chain.ts'
 import { commandNeedsTime, commandOfNeed, type KnownCommand } from './commands.ts'
 import {
@@ -14,23 +23,39 @@ import {
   HOLDERS_MAX,
   INVOCATION_LIFE_SECONDS_MAX,
 } from './limits.ts'
+import type { RequestNonces } from './nonces.ts'
 import { RecentMap } from './recent-map.ts'
 import { granted, type Judged, type Refusal, refusalOf, refused } from './refusal.ts'
-import type { ReplayMemory } from './replay.ts'
+import { judgeArguments, nodeNonceOf } from './requests.ts'
 import type { TimeView } from './time/time.ts'
-import { covers, type Delegation, type Invocation, type TokenReader } from './tokens/tokens.ts'
+import {
+  type Command,
+  covers,
+  type Delegation,
+  type Invocation,
+  type TokenReader,
+} from './tokens/tokens.ts'
 import type { ValueMap } from './values.ts'
 
 export interface CapabilityGuardDeps {
   reader: TokenReader
   takenBack: TakenBack
-  replays: ReplayMemory
+  nonces: Pick<RequestNonces, 'replaysOf'>
   time: { view(): TimeView }
 }
 
 type Chain = readonly Delegation[]
 
-export class CapabilityGuard implements Guard {
+/** A request that is allowed. */
+export interface JudgedRequest {
+  readonly holder: PeerId
+  readonly command: Command
+  /** From this node's own grant down to the holder's. */
+  readonly proofs: Chain
+  readonly body: SignedBody
+}
+
+export class CapabilityGuard implements RequestGuard {
   readonly #deps: CapabilityGuardDeps
   readonly #self: PeerId
   readonly #holders = new RecentMap<PeerId, readonly Chain[]>(HOLDERS_MAX)
@@ -45,9 +70,10 @@ export class CapabilityGuard implements Guard {
   check(caller: Caller, need: Need, args?: ValueMap): GuardAnswer {
     if (need === 'public' || caller.kind === 'owner') return { allowed: true }
     const command = commandOfNeed(need)
-    if (command === undefined) return answerOf(refusalOf('COMMAND_UNKNOWN', need))
-    if (caller.kind === 'anonymous') return answerOf(refusalOf('NOTHING_HELD', command))
-    return answerOf(this.#judgeHolder(caller.peerId, command, args))
+    if (command === undefined) return refusalAnswer(refusalOf('COMMAND_UNKNOWN', need))
+    if (caller.kind === 'anonymous') return refusalAnswer(refusalOf('NOTHING_HELD', command))
+    const refusal = this.#judgeHolder(caller.peerId, command, args)
+    return refusal === undefined ? { allowed: true } : refusalAnswer(refusal)
   }
 
   /**
@@ -74,33 +100,47 @@ export class CapabilityGuard implements Guard {
     return granted(held)
   }
 
+  checkRequest(came: SignedRequest, need: Need): RequestAnswer {
+    const judged = this.judgeRequest(came, need)
+    return judged.ok ? { allowed: true, body: judged.value.body } : refusalAnswer(judged.refusal)
+  }
+
   /**
    * A signed request, which counts once.
-   * @param proofs The delegations that it names and that were not sent before, in any order.
    * @param need What the route says that it needs: what is signed must be that, or below it.
    */
-  checkRequest(bytes: Uint8Array, proofs: readonly Uint8Array[], need: Need): Judged<Invocation> {
-    const read = this.#deps.reader.readInvocation(bytes)
+  judgeRequest(came: SignedRequest, need: Need): Judged<JudgedRequest> {
+    const read = this.#deps.reader.readInvocation(came.token)
     if (!read.ok) return read
     const request = read.value
-    const command = commandOfNeed(need)
-    if (command === undefined) return refused('COMMAND_UNKNOWN', need)
-    if (!covers(command, request.command)) return refused('COMMAND_NOT_COVERED', request.command)
-    if (request.audience !== this.#self) return refused('AUDIENCE_WRONG')
-    if (request.subject !== this.#self) return refused('SUBJECT_WRONG')
-    const chain = this.#findProofs(request, proofs)
+    const misdirected = this.#findMisdirection(request, need)
+    if (misdirected !== undefined) return { ok: false, refusal: misdirected }
+    const body = judgeArguments(request.args, came)
+    if (!body.ok) return body
+    const chain = this.#findProofs(request, came.proofs)
     if (!chain.ok) return chain
-    const { issuer: holder, subject, args, expires } = request
-    const asked = { holder, subject, args, expires, command: request.command, proofs: chain.value }
-    const judged = judgeChain(asked, this.#circumstances(commandNeedsTime(request.command)))
+    const { issuer: holder, subject, args, command } = request
+    // The request's own end is looked at below: that it is of now is known by its nonce.
+    const asked = { holder, subject, args, command, proofs: chain.value, expires: null }
+    const judged = judgeChain(asked, this.#circumstances(commandNeedsTime(command)))
     if (!judged.ok) return judged
-    const replay = this.#noteRequest(request)
-    return replay === undefined ? granted(request) : { ok: false, refusal: replay }
+    const spent = this.#noteRequest(request)
+    return spent === undefined
+      ? granted({ holder, command, proofs: chain.value, body: body.value })
+      : { ok: false, refusal: spent }
   }
 
   /** Cuts nobody off by itself: the next check finds what was taken back. Frees the memory. */
   forget(holder: PeerId): void {
     this.#holders.delete(holder)
+  }
+
+  #findMisdirection(request: Invocation, need: Need): Refusal | undefined {
+    const command = commandOfNeed(need)
+    if (command === undefined) return refusalOf('COMMAND_UNKNOWN', need)
+    if (!covers(command, request.command)) return refusalOf('COMMAND_NOT_COVERED', request.command)
+    if (request.audience !== this.#self) return refusalOf('AUDIENCE_WRONG')
+    return request.subject === this.#self ? undefined : refusalOf('SUBJECT_WRONG')
   }
 
   #judgeHolder(
@@ -145,13 +185,18 @@ export class CapabilityGuard implements Guard {
   }
 
   /** Last of all, so that nobody without a right can fill the memory. */
-  #noteRequest({ cid, expires, proofs, issuer }: Invocation): Refusal | undefined {
+  #noteRequest({ args, cid, expires, proofs, issuer }: Invocation): Refusal | undefined {
     const { bound, agreed } = this.#deps.time.view()
     if (expires === null) return refusalOf('LIFE_TOO_LONG')
+    if (expires < (agreed ?? bound)) return refusalOf('EXPIRED', 'the request')
     if (agreed !== undefined && expires - agreed > INVOCATION_LIFE_SECONDS_MAX) {
       return refusalOf('LIFE_TOO_LONG')
     }
-    const code = this.#deps.replays.note({ cid, expires, grant: proofs[0] ?? issuer }, bound)
+    const nonce = nodeNonceOf(args)
+    if (nonce === undefined) return refusalOf('REQUEST_MALFORMED', 'no nonce')
+    const replays = this.#deps.nonces.replaysOf(nonce)
+    if (replays === undefined) return refusalOf('NONCE_STALE')
+    const code = replays.note({ cid, expires, grant: proofs[0] ?? issuer }, bound)
     return code === undefined ? undefined : refusalOf(code)
   }
 
@@ -160,7 +205,6 @@ export class CapabilityGuard implements Guard {
   }
 }
 
-function answerOf(refusal: Refusal | undefined): GuardAnswer {
-  if (refusal === undefined) return { allowed: true }
-  return { allowed: false, reason: `${refusal.message} ${refusal.advice}` }
+function refusalAnswer({ code, message, advice }: Refusal): GuardRefusal {
+  return { allowed: false, code: `ACCESS_${code}`, reason: message, advice }
 }

@@ -15,6 +15,9 @@ export const TOKEN_VALUES_MAX = 2_048
 /** Bytes of a nonce: 12 to 16 are usual. More than a hash is no nonce. */
 export const NONCE_BYTES_MAX = 64
 
+/** Bytes of chance in what we sign: 12 are usual, and nobody has had two alike. */
+export const TOKEN_NONCE_BYTES = 12
+
 /** Delegations under one invocation: owner, household, person, device, program leaves three spare. */
 export const CHAIN_LENGTH_MAX = 8
 
@@ -78,6 +81,18 @@ export const REPLAY_INVOCATIONS_MAX = 512
  */
 export const INVOCATION_LIFE_SECONDS_MAX = 600
 
+/** Bytes of a nonce that the node gives out: never the same twice, also over all starts. */
+export const NODE_NONCE_BYTES = 16
+
+/**
+ * How long such a nonce is given out, in milliseconds; it counts for as long again. A slow radio brings
+ * a request within seconds; what somebody holds back is worth nothing after ten minutes.
+ */
+export const NODE_NONCE_MS = 300_000
+
+/** How long requests last that the node's own advice is followed for, in seconds. */
+export const REQUEST_LIFE_SECONDS = 120
+
 // Time
 
 /** How far the bound rises before it is written again, in seconds: an hour lost costs little, and a
@@ -89,6 +104,11 @@ export const TIME_BOUND_WRITE_SECONDS = 3_600
  * again, so a lie must not be able to end every permission for good.
  */
 export const TIME_BOUND_AHEAD_SECONDS_MAX = 20 * 365 * 86_400
+
+// Giving
+
+/** Permissions of this node's own that are remembered: people and devices of a house, many times over. */
+export const GIVEN_MAX = 1_024
 
 // Revocations
 

@@ -87,6 +87,18 @@ const REFUSALS = {
     'The request has no end, or one that is too far away, so it could be repeated by others.',
     'Make requests that end within ten minutes.',
   ],
+  REQUEST_MALFORMED: [
+    'The signed request does not say all that it must, or more than it may.',
+    'Use citynode, or a program that follows docs/API.md.',
+  ],
+  REQUEST_OTHER: [
+    'What was signed is another request than the one that came.',
+    'Sign each request for itself. If you did, somebody on the way has changed it: use another network.',
+  ],
+  NONCE_STALE: [
+    'The request is too old, or was made before this node was started.',
+    'Ask for the nonce of now, and make the request again.',
+  ],
   REPLAYED: [
     'This request was made before. Each counts only once.',
     'Make a new request. If you did not make the first, tell the owner.',

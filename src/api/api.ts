@@ -16,6 +16,8 @@ import {
   LAN_CONNECTIONS_MAX,
   LAN_IDLE_MS_MAX,
   LAN_REQUESTS_PER_CONNECTION_MAX,
+  REFUSED_REQUESTS_AT_ONCE_MAX,
+  REFUSED_REQUESTS_PER_SECOND_MAX,
   REQUEST_HEADER_BYTES_MAX,
   STOP_GRACE_MS,
 } from './limits.ts'
@@ -32,6 +34,7 @@ import { openPageFiles, type PageFiles, servePage } from './page/page.ts'
 import type { ApiDeps, ApiOptions } from './ports.ts'
 import { serveTable } from './routes.ts'
 
+export type { ApiAccess, ApiGiven } from './access-routes.ts'
 export type { ApiCarReport, ApiCarrying, ApiLanding } from './carry-routes.ts'
 export {
   type GatewayConfig,
@@ -56,6 +59,11 @@ export { openApiDocument, renderApiDocs } from './openapi/openapi.ts'
 export { OWNER_TOKEN_FILE_NAME } from './owner/owner.ts'
 export type { ApiDeps, ApiOptions, NodeFacts } from './ports.ts'
 export type { ApiBlock, ApiDenylist, ApiRefusals } from './refusal-routes.ts'
+
+const REFUSED_REQUESTS = {
+  perSecond: REFUSED_REQUESTS_PER_SECOND_MAX,
+  burst: REFUSED_REQUESTS_AT_ONCE_MAX,
+}
 
 const HTTP_LIMITS = { maxHeaderSize: REQUEST_HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX }
 
@@ -148,7 +156,9 @@ export class ApiServer implements Service {
     const { guard, log, ownNames, clock } = this.#deps
     const admit = admitToLan({ ownNames, token, wrongTokens: new WrongTokens(clock), log })
     const stopping = this.#stopping.signal
-    const lan = new HttpServer({ listener: 'lan', guard, log, admit, stopping }, LAN_SERVER)
+    const refusedSigners = new WrongTokens(clock, REFUSED_REQUESTS)
+    const deps = { guard, log, admit, stopping, refusedSigners }
+    const lan = new HttpServer({ listener: 'lan', ...deps }, LAN_SERVER)
     this.#lan = lan
     lan.app.server.maxConnections = LAN_CONNECTIONS_MAX
     this.#serve(lan, token)
@@ -161,13 +171,12 @@ export class ApiServer implements Service {
   }
 
   async #startControl(token: OwnerToken): Promise<void> {
-    const { guard, log, ownNames } = this.#deps
+    const { guard, log, ownNames, clock } = this.#deps
     const admit = admitToSocket(ownNames)
     const stopping = this.#stopping.signal
-    const control = new HttpServer(
-      { listener: 'socket', guard, log, admit, stopping },
-      CONTROL_SERVER,
-    )
+    const refusedSigners = new WrongTokens(clock, REFUSED_REQUESTS)
+    const deps = { guard, log, admit, stopping, refusedSigners }
+    const control = new HttpServer({ listener: 'socket', ...deps }, CONTROL_SERVER)
     this.#control = control
     control.app.server.maxConnections = CONTROL_CONNECTIONS_MAX
     this.#serve(control, token)

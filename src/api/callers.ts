@@ -7,6 +7,7 @@ import type { Caller } from '../net/net.ts'
 import { callerFactsOf, judgeCaller, type OwnNames, refusalError, type Surface } from './doorman.ts'
 import { LAN_IDLE_MS_MAX, OWNER_IDLE_MS_MAX, WRONG_TOKEN_RETRY_S } from './limits.ts'
 import type { OwnerToken, WrongTokens } from './owner/owner.ts'
+import { type Signer, signerOf } from './signed-requests.ts'
 
 /** For whatever does not say otherwise: it has no script and loads nothing. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -42,17 +43,19 @@ export interface LanDoorDeps {
   log: Logger
 }
 
-/** On the LAN: anybody, for looking; and the owner, by the token. */
+/** On the LAN: anybody, for looking; the owner, by the token; and who signs what they ask for. */
 export function admitToLan(deps: LanDoorDeps) {
-  return (request: FastifyRequest, reply: FastifyReply): Caller => {
+  return (request: FastifyRequest, reply: FastifyReply): Caller | Signer => {
     reply.headers(SECURITY_HEADERS)
     const judgement = judgeCaller(callerFactsOf(request.raw), surfaceOf(request), deps.ownNames)
     if (!judgement.allowed) throw refusalError(judgement.reason)
     // Of strangers nobody reads it: the connection must not be held by what is still to come.
     if (hasBody(request)) reply.header('connection', 'close')
+    const signer = signerOf(request)
+    // Whatever the method: the Guard is asked before anything of the body is read.
+    if (signer !== undefined) return signer
     const caller = callerOf(request, reply, deps)
     if (caller.kind === 'owner') {
-      reply.removeHeader('connection')
       giveTime(request, reply)
       return caller
     }
@@ -83,8 +86,9 @@ function callerOf(request: FastifyRequest, reply: FastifyReply, deps: LanDoorDep
   })
 }
 
-/** What the owner orders may be silent for long, and is not cut off for it. */
-function giveTime({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+/** What somebody who may has ordered can be silent for long, and is not cut off for it. */
+export function giveTime({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
   socket.setTimeout(OWNER_IDLE_MS_MAX)
   reply.raw.once('close', () => socket.setTimeout(LAN_IDLE_MS_MAX))
 }

@@ -5,7 +5,7 @@ import type { ProblemDetails } from '../contract/contract.ts'
 
 const STATUS_TITLES: Readonly<Record<number, string>> = {
   400: 'Not understood',
-  401: 'Not known as the owner',
+  401: 'Not known as somebody who may',
   403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
@@ -27,9 +27,23 @@ const STATUS_TITLES: Readonly<Record<number, string>> = {
   507: 'No space left',
 }
 
+/** What the Guard says no to, unless the table says otherwise. */
+const ACCESS_PREFIX = 'ACCESS_'
+
 /** HTTP status of the codes that other rooms throw; every other code is a 500. */
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ABORTED: 499,
+  ACCESS_BAD_COMMAND: 400,
+  ACCESS_BAD_HOLDER: 400,
+  ACCESS_ENDED: 400,
+  ACCESS_GIVEN_DAMAGED: 500,
+  ACCESS_GIVEN_FULL: 507,
+  ACCESS_NOT_GIVEN: 404,
+  ACCESS_NONCE_STALE: 401,
+  ACCESS_PROOF_MISSING: 401,
+  ACCESS_REFUSED_OFTEN: 429,
+  ACCESS_REPLAY_MEMORY_FULL: 503,
+  ACCESS_REVOCATIONS_FULL: 507,
   BAD_CID: 400,
   BAD_HOST: 400,
   BAD_PEER_ID: 400,
@@ -104,7 +118,8 @@ export interface Problem {
 /** Whatever a handler threw, as the answer that the caller gets. */
 export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof CodedError) {
-    const status = STATUS_BY_CODE[thrown.code] ?? 500
+    const status =
+      STATUS_BY_CODE[thrown.code] ?? (thrown.code.startsWith(ACCESS_PREFIX) ? 403 : 500)
     return { details: details(status, thrown), isOurs: status === 500 }
   }
   const requestStatus = statusOfBadRequest(thrown)

@@ -18,9 +18,18 @@ import fastify, {
 } from 'fastify'
 import { CodedError, invariant, type Logger } from '../base/base.ts'
 import type { Endpoint, InputOf } from '../contract/contract.ts'
-import type { Caller, Guard } from '../net/net.ts'
+import type { Caller, GuardAnswer, GuardRefusal, RequestGuard, SignedBody } from '../net/net.ts'
+import { giveTime } from './callers.ts'
 import { notFound, problemOf } from './errors.ts'
-import { REQUEST_JSON_BYTES_MAX } from './limits.ts'
+import { REFUSED_REQUESTS_RETRY_S, REQUEST_JSON_BYTES_MAX } from './limits.ts'
+import type { WrongTokens } from './owner/owner.ts'
+import {
+  checkedBody,
+  checkNoBody,
+  notSignable,
+  refusedOften,
+  type Signer,
+} from './signed-requests.ts'
 
 export type HttpServerOptions = FastifyHttpOptions<Server>
 
@@ -40,10 +49,12 @@ interface Variant {
 export interface HttpServerDeps {
   /** `socket`: the owner's; there alone is what is about the machine itself. */
   listener: 'socket' | 'lan'
-  guard: Guard
+  guard: RequestGuard
   log: Logger
   /** Who asks; asked before everything else. Throws when they may not come in at all. */
-  admit(request: FastifyRequest, reply: FastifyReply): Caller
+  admit(request: FastifyRequest, reply: FastifyReply): Caller | Signer
+  /** Counts signed requests that are refused. */
+  refusedSigners: Pick<WrongTokens, 'note'>
   /** Aborts when the node stops. */
   stopping: AbortSignal
 }
@@ -105,6 +116,8 @@ export class HttpServer {
   /** By method and path. */
   readonly #variants = new Map<string, Variant[]>()
   readonly #chosen = new WeakMap<FastifyRequest, Variant>()
+  /** What was signed of the bodies of signed requests. */
+  readonly #signedBodies = new WeakMap<FastifyRequest, SignedBody>()
 
   constructor(deps: HttpServerDeps, options: HttpServerOptions) {
     this.#deps = deps
@@ -173,17 +186,47 @@ export class HttpServer {
     const caller = this.#deps.admit(request, reply)
     if (request.is404) return
     const { variants = [] } = request.routeOptions.config
-    let reason = ''
+    if (caller.kind === 'signer') {
+      this.#askForSigner(caller, request, reply)
+      return
+    }
+    let refusal: GuardAnswer | undefined
     for (const variant of variants) {
       const answer = this.#deps.guard.check(caller, variant.endpoint.needs)
       if (answer.allowed) {
         this.#chosen.set(request, variant)
         return
       }
-      reason = answer.reason
+      refusal = answer
     }
-    invariant(reason !== '', 'a route that was registered says what it needs')
+    invariant(refusal?.allowed === false, 'a route that was registered says what it needs')
+    const { reason } = refusal
     throw caller.kind === 'anonymous' ? ownerUnknown(reply, reason) : notAllowed(reason)
+  }
+
+  /** Who signs hears why not, and is never told less in silence: the most demanding variant counts. */
+  #askForSigner(signer: Signer, request: FastifyRequest, reply: FastifyReply): void {
+    const [variant] = request.routeOptions.config.variants ?? []
+    invariant(variant !== undefined, 'a route that was registered says what it needs')
+    const { endpoint } = variant
+    this.#chosen.set(request, variant)
+    // Nobody needs a right for it, and only reading is public: what was signed does not matter.
+    if (endpoint.needs === 'public') return
+    if (endpoint.actsBeforeEnd === true) throw notSignable()
+    const answer = this.#deps.guard.checkRequest(signer.request, endpoint.needs)
+    if (!answer.allowed) throw this.#refusalOf(answer, request, reply)
+    if (endpoint.body === undefined) checkNoBody(answer.body)
+    this.#signedBodies.set(request, answer.body)
+    giveTime(request, reply)
+  }
+
+  /** Each refusal costs signatures to be verified: who asks for many is slowed down. */
+  #refusalOf(answer: GuardRefusal, request: FastifyRequest, reply: FastifyReply): CodedError {
+    const { code, reason, advice } = answer
+    const address = request.raw.socket.remoteAddress ?? ''
+    if (this.#deps.refusedSigners.note(address)) return new CodedError(code, reason, { advice })
+    reply.headers({ connection: 'close', 'retry-after': String(REFUSED_REQUESTS_RETRY_S) })
+    return refusedOften()
   }
 
   async #inputOf<E extends Endpoint>(
@@ -193,12 +236,14 @@ export class HttpServer {
   ): Promise<HandlerInput<E>> {
     const body: Endpoint['body'] = endpoint.body
     const takesJson = body !== undefined && body !== 'bytes'
+    const signed = this.#signedBodies.get(request)
+    const bytes = signed === undefined ? bytesOf(request) : checkedBody(bytesOf(request), signed)
     const input = {
       params: parse(endpoint.params, request.params),
       query: parse(endpoint.query, request.query),
-      body: takesJson ? parse(body, await readJson(request)) : undefined,
+      body: takesJson ? parse(body, await readJson(bytes)) : undefined,
       signal: endOf(reply, this.#deps.stopping),
-      bytes: bytesOf(request),
+      bytes,
       contentType: contentTypeOf(request),
       headers: request.headers,
       isHead: request.method === 'HEAD',
@@ -274,10 +319,10 @@ function parse(schema: Endpoint['params'], value: unknown): unknown {
   throw new CodedError('BAD_REQUEST', `The request is not right. ${problems.join('; ')}`)
 }
 
-async function readJson(request: FastifyRequest): Promise<unknown> {
+async function readJson(bytes: AsyncIterable<Uint8Array>): Promise<unknown> {
   const chunks: Uint8Array[] = []
   let lengthBytes = 0
-  for await (const chunk of bytesOf(request)) {
+  for await (const chunk of bytes) {
     lengthBytes += chunk.length
     if (lengthBytes > REQUEST_JSON_BYTES_MAX) {
       throw new CodedError('BAD_REQUEST', 'The request is longer than anything asked for here.')

@@ -73,3 +73,18 @@ export const PUBLIC_LISTS_AT_ONCE_MAX = 30
 
 /** And then so many a second, all together: on a Pi a search of 100,000 items takes near a second. */
 export const PUBLIC_LISTS_PER_SECOND_MAX = 3
+
+/** Characters of one token of a signed request, in base64url: 8 KiB of bytes, as access takes them. */
+export const SIGNED_TOKEN_CHARACTERS_MAX = 10_923
+
+/** Delegations in one request: as many as a chain may have. */
+export const SIGNED_PROOFS_MAX = 8
+
+/** Signed requests that were refused, from one address at once: a page asks for several things. */
+export const REFUSED_REQUESTS_AT_ONCE_MAX = 64
+
+/** And then so many a second: each costs up to nine signatures, 10 ms of a small board. */
+export const REFUSED_REQUESTS_PER_SECOND_MAX = 1
+
+/** Seconds after which the next one may be tried: some more than the rate above asks for. */
+export const REFUSED_REQUESTS_RETRY_S = 5

@@ -2,8 +2,9 @@
 /** What the API asks of the rooms below: exactly this, and nothing else of them. */
 import type { Clock, HealthCondition, Logger, PeerId, Random } from '../base/base.ts'
 import type { PublicStatus } from '../contract/contract.ts'
-import type { ConnectedPeer, Guard, Neighbour } from '../net/net.ts'
+import type { ConnectedPeer, Neighbour, RequestGuard } from '../net/net.ts'
 import type { NetworkInterface } from '../system/system.ts'
+import type { ApiAccess } from './access-routes.ts'
 import type { ApiCarrying } from './carry-routes.ts'
 import type { OwnNames } from './doorman.ts'
 import type { PeoplesLibrary, Views } from './gateway/gateway.ts'
@@ -42,7 +43,8 @@ export interface ApiDeps {
   metrics: { render(): Promise<string>; readonly contentType: string }
   /** The whole node's. Texts and advice are shown on the LAN: nothing private in them. */
   health(): readonly HealthCondition[]
-  guard: Guard
+  guard: RequestGuard
+  access: ApiAccess
   renderStatusPage(status: PublicStatus): string
   /** By which names browsers may come to the LAN listener. */
   ownNames: OwnNames

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** All that the node answers, on both listeners alike: who asks decides how much of it. */
 import { endpoints } from '../contract/contract.ts'
+import { serveAccess } from './access-routes.ts'
 import { serveCarrying } from './carry-routes.ts'
 import { healthOf, neighbourOf, type Observed, peerOf, publicStatusOf, statusOf } from './facts.ts'
 import { type HttpServer, RawAnswer, StatusAnswer } from './http-server.ts'
@@ -19,6 +20,7 @@ export function serveTable(server: HttpServer, deps: ApiDeps, observe: () => Obs
   serveViews(server, deps)
   serveCarrying(server, deps)
   serveRefusals(server, deps)
+  serveAccess(server, deps.access)
 }
 
 function serveNode(server: HttpServer, deps: ApiDeps, observe: () => Observed): void {

@@ -20,6 +20,7 @@ export const carryEndpoints = {
     needs: '/content/add',
     query: importQuerySchema,
     body: 'bytes',
+    actsBeforeEnd: true,
     answer: importedSchema,
   },
 } as const

@@ -3,6 +3,7 @@
  * The API as a contract: schemas, the endpoint table and a typed client. Runs in a browser, so it
  * knows only base and zod; the server is in `api/`, the Unix-socket transport in `cli/`.
  */
+export * from './access-schemas.ts'
 export * from './carry-schemas.ts'
 export * from './client.ts'
 export * from './endpoints.ts'

@@ -7,6 +7,7 @@
  * who asks decides which of them answers, and a stranger is told less at the same address.
  */
 import { z } from 'zod'
+import { accessEndpoints } from './access-endpoints.ts'
 import { carryEndpoints } from './carry-endpoints.ts'
 import { itemEndpoints } from './item-endpoints.ts'
 import { liveEndpoints } from './live-endpoints.ts'
@@ -41,6 +42,11 @@ export interface Endpoint {
   readonly query?: z.ZodType
   /** `bytes`: a raw stream of any length. */
   readonly body?: z.ZodType | 'bytes'
+  /**
+   * The body takes effect while it arrives, so what was signed over all of it would be looked at too
+   * late: signed requests are refused.
+   */
+  readonly actsBeforeEnd?: true
   readonly answer: z.ZodType | AnswerKind
 }
 
@@ -69,6 +75,7 @@ export const endpoints = {
     needs: '/node/read',
     answer: z.object({ peers: z.array(peerSchema) }),
   },
+  ...accessEndpoints,
   ...carryEndpoints,
   ...itemEndpoints,
   ...liveEndpoints,

@@ -19,7 +19,7 @@ export const liveEndpoints = {
     reach: 'everywhere',
     method: 'GET',
     path: '/v1/events',
-    needs: '/node/read',
+    needs: '/node/watch',
     query: eventsQuerySchema,
     answer: 'events',
   },
@@ -61,7 +61,7 @@ export const liveEndpoints = {
     reach: 'everywhere',
     method: 'GET',
     path: '/v1/happenings',
-    needs: '/node/read',
+    needs: '/node/watch',
     answer: happeningsSchema,
   },
   publicHappenings: {

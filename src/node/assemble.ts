@@ -4,6 +4,17 @@
  * the simulator call the same function with another platform.
  */
 import { join } from 'node:path'
+import {
+  accessMigrations,
+  BoundTable,
+  CapabilityGuard,
+  Giving,
+  noCityTime,
+  RequestNonces,
+  RevocationStore,
+  TimeBound,
+  TokenReader,
+} from '../access/access.ts'
 import { ApiServer, OWNER_TOKEN_FILE_NAME, PeoplesGateway, Views } from '../api/api.ts'
 import { Lifecycle, type PeerId, type Service } from '../base/base.ts'
 import { CONTROL_SOCKET_NAME } from '../cli/cli.ts'
@@ -16,14 +27,7 @@ import {
   WithdrawalWatch,
 } from '../content/content.ts'
 import { openIdentity } from '../identity/identity.ts'
-import {
-  CityNetwork,
-  LinkWatch,
-  LocalGuard,
-  PeerHttpsClient,
-  PeerHttpsServer,
-  Traffic,
-} from '../net/net.ts'
+import { CityNetwork, LinkWatch, PeerHttpsClient, PeerHttpsServer, Traffic } from '../net/net.ts'
 import { openDatabase } from '../store/store.ts'
 import { MachineWatch } from '../system/system.ts'
 import { createGatewayPages, renderStatusPage } from '../web/web.ts'
@@ -32,7 +36,7 @@ import { DATABASE_NAME } from './file-names.ts'
 import { libraryOf, ownersLibraryOf } from './library.ts'
 import { liveSourcesOf } from './live-sources.ts'
 import type { Platform } from './platform.ts'
-import { VERSION } from './version.ts'
+import { MADE_AT_SECONDS, VERSION } from './version.ts'
 
 export interface CityNode {
   readonly peerId: PeerId
@@ -47,17 +51,38 @@ export interface CityNode {
 /** Opens what a node stands on and wires its rooms; nothing listens until `start`. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: the one list of all rooms, without branches
 export async function assembleNode(config: Config, platform: Platform): Promise<CityNode> {
-  const { clock, log, metrics, dataFolder } = platform
+  const { clock, random, log, metrics, dataFolder } = platform
   const startedAtMs = clock.monotonicMs()
 
   const identity = await openIdentity({ folder: dataFolder, log: log.child({ room: 'identity' }) })
   const database = await openDatabase({
     path: join(dataFolder, DATABASE_NAME),
-    migrations: [contentMigrations()],
+    migrations: [contentMigrations(), accessMigrations()],
     log: log.child({ room: 'store' }),
     setsAsideDamaged: true,
   })
-  const guard = new LocalGuard()
+  const time = new TimeBound(
+    { clock, cityTime: noCityTime, memory: new BoundTable(database) },
+    { builtAtSeconds: MADE_AT_SECONDS },
+  )
+  const reader = new TokenReader()
+  const revocations = new RevocationStore(database, {
+    isOurs: (subject) => subject === identity.peerId,
+  })
+  const nonces = new RequestNonces({ clock, random })
+  const guard = new CapabilityGuard(
+    { reader, takenBack: revocations, nonces, time },
+    identity.peerId,
+  )
+  const access = new Giving({
+    signer: identity,
+    database,
+    reader,
+    revocations,
+    nonces,
+    time,
+    random,
+  })
   const traffic = new Traffic()
   const machine = new MachineWatch(
     { clock, reader: platform.vitals },
@@ -114,7 +139,7 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
   )
   const watch = new WithdrawalWatch({
     clock,
-    random: platform.random,
+    random,
     log: log.child({ room: 'content' }),
     items: content,
     network,
@@ -139,15 +164,16 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     },
   )
   const library = libraryOf(content)
-  const views = new Views({ library: ownersLibraryOf(content), clock, random: platform.random })
+  const views = new Views({ library: ownersLibraryOf(content), clock, random })
   const ownNames = { hostName: platform.hostName, configured: config.status.host_names }
   const api = new ApiServer(
     {
       clock,
-      random: platform.random,
+      random,
       listInterfaces: platform.listInterfaces,
       log: log.child({ room: 'api' }),
       guard,
+      access,
       metrics,
       renderStatusPage,
       ownNames,
@@ -215,7 +241,11 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     stop: async () => {
       await lifecycle.stop()
       await httpsClient.close()
-      database.close()
+      try {
+        time.save()
+      } finally {
+        database.close()
+      }
     },
     ports: () => ({ content: https.actualPort, status: api.lanPort, gateway: gateway.port }),
     ownerLinks: () => api.ownerLinks(),

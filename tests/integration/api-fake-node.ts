@@ -30,15 +30,16 @@ import {
   peerIdFromPublicKey,
   silentLogger,
 } from '../../src/base/base.ts'
-import { type ConnectedPeer, LocalGuard, type Neighbour } from '../../src/net/net.ts'
+import type { ConnectedPeer, Neighbour } from '../../src/net/net.ts'
 import { type NetworkInterface, SystemClock, SystemRandom } from '../../src/system/system.ts'
 import { renderStatusPage } from '../../src/web/web.ts'
 import { FakeLive } from '../support/live.ts'
+import { LocalGuard } from '../support/local-guard.ts'
 import { ADDED_AT_MS, FakeRefusals } from './api-fake-refusals.ts'
+import { carriesNothing, givesNothing, PEER_ID } from './api-fakes.ts'
 
-export { ADDED_AT_MS }
+export { ADDED_AT_MS, PEER_ID }
 
-export const PEER_ID = peerIdFromPublicKey(new Uint8Array(32).fill(1))
 export const NEIGHBOUR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(2))
 export const FAR_ID = peerIdFromPublicKey(new Uint8Array(32).fill(3))
 
@@ -307,14 +308,6 @@ export class FakeItems implements ApiItems, ApiCarrying, PeoplesLibrary {
   }
 }
 
-/** CAR files are for the tests of the real thing. */
-const carriesNothing: ApiDeps['carrying'] = {
-  exportCar: () => {
-    throw new CodedError('CONTENT_NOT_HERE', 'Nothing is carried here.')
-  },
-  importCar: () => Promise.reject(new CodedError('CONTENT_BAD_CAR', 'Nothing is carried here.')),
-}
-
 export class FakeNode {
   readonly items = new FakeItems()
   readonly refusals = new FakeRefusals()
@@ -363,6 +356,7 @@ export class FakeNode {
       metrics: { render: async () => 'citynode_up 1\n', contentType: 'text/plain; version=0.0.4' },
       health: () => this.conditions,
       guard: new LocalGuard(),
+      access: givesNothing,
       renderStatusPage: (status) => renderStatusPage(status),
       ownNames: { hostName: 'testbox', configured: ['node.example'] },
       listInterfaces: () => this.interfaces,

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { HttpServer } from '../../src/api/http-server.ts'
 import { silentLogger } from '../../src/base/base.ts'
 import { type Endpoint, endpoints, problemSchema } from '../../src/contract/contract.ts'
-import { type Caller, type Guard, LocalGuard, type Need } from '../../src/net/net.ts'
+import type { Caller, Need, RequestGuard } from '../../src/net/net.ts'
+import { LocalGuard } from '../support/local-guard.ts'
 import { ask, cidOf, FakeNode, makeFolder } from './api-fake-node.ts'
 
 const table: readonly (readonly [string, Endpoint])[] = Object.entries(endpoints)
@@ -23,7 +24,7 @@ let folder: string
 let removeFolder: () => Promise<void>
 let node: FakeNode | undefined
 
-async function start(guard: Guard): Promise<FakeNode> {
+async function start(guard: RequestGuard): Promise<FakeNode> {
   node = new FakeNode(folder, { guard })
   await node.server.start(new AbortController().signal)
   return node
@@ -41,8 +42,10 @@ afterEach(async () => {
   await removeFolder()
 })
 
+const NOT_TODAY = { allowed: false, code: 'X', reason: 'Not today.', advice: 'Wait.' } as const
+
 /** Notes down who asked for what, and allows as told. */
-class AskingGuard implements Guard {
+class AskingGuard implements RequestGuard {
   asked: { caller: Caller['kind']; need: Need }[] = []
   readonly #allows: (caller: Caller, need: Need) => boolean
 
@@ -52,9 +55,11 @@ class AskingGuard implements Guard {
 
   check(caller: Caller, need: Need) {
     this.asked.push({ caller: caller.kind, need })
-    return this.#allows(caller, need)
-      ? ({ allowed: true } as const)
-      : ({ allowed: false, reason: 'Not today.' } as const)
+    return this.#allows(caller, need) ? ({ allowed: true } as const) : NOT_TODAY
+  }
+
+  checkRequest() {
+    return NOT_TODAY
   }
 
   /** What was asked since the last time. */
@@ -85,6 +90,7 @@ describe('the table', () => {
         guard: new LocalGuard(),
         log: silentLogger,
         admit: () => ({ kind: 'owner' }),
+        refusedSigners: { note: () => true },
         stopping: new AbortController().signal,
       },
       {},

@@ -16,7 +16,6 @@ import {
   silentLogger,
   silentMetrics,
 } from '../../src/base/base.ts'
-import { LocalGuard } from '../../src/net/guard.ts'
 import {
   createCertificate,
   type PeerBody,
@@ -29,6 +28,7 @@ import {
   type Signer,
 } from '../../src/net/https/https.ts'
 import type { Traffic } from '../../src/net/net.ts'
+import { LocalGuard } from '../support/local-guard.ts'
 import { createSigner } from '../unit/certificate-support.ts'
 
 export const HOST = '127.0.0.1'

@@ -14,7 +14,6 @@ import { createIdentity } from '../../src/identity/identity.ts'
 import { encodeGreeting, GREETING_TOPIC } from '../../src/net/greeting.ts'
 import {
   CityNetwork,
-  LocalGuard,
   networkConfigSchema,
   type QuestionHandler,
   type QuestionOptions,
@@ -22,6 +21,7 @@ import {
 } from '../../src/net/net.ts'
 import { receiveMessage, sendMessage } from '../../src/net/questions.ts'
 import { listInterfaces, SystemClock, SystemRandom } from '../../src/system/system.ts'
+import { LocalGuard } from '../support/local-guard.ts'
 
 export const HOST = '127.0.0.1'
 const WAIT_MS_MAX = 15_000

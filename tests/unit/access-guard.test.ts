@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import {
   CapabilityGuard,
   type Delegation,
-  ReplayMemory,
+  EMPTY_BODY,
+  RequestNonces,
   type TakenBack,
   TokenReader,
 } from '../../src/access/access.ts'
@@ -11,9 +12,11 @@ import {
   CHAINS_PER_HOLDER_MAX,
   HOLDERS_MAX,
   INVOCATION_LIFE_SECONDS_MAX,
+  NODE_NONCE_MS,
 } from '../../src/access/limits.ts'
-import type { PeerId } from '../../src/base/base.ts'
-import type { Caller } from '../../src/net/net.ts'
+import { type PeerId, type Random, VirtualClock } from '../../src/base/base.ts'
+import type { NodeIdentity } from '../../src/identity/identity.ts'
+import type { Caller, SignedRequest } from '../../src/net/net.ts'
 import {
   ana,
   bela,
@@ -29,6 +32,41 @@ import {
   requestBytes,
 } from './access-support.ts'
 
+/** What the requests here are sent as. */
+const AS_SENT = { method: 'POST', target: '/v1/items?name=x', contentType: 'text/plain' }
+
+/** Every byte of chance is the same; so the first nonce is known. */
+class Counting implements Random {
+  #count = 0
+  unit(): number {
+    return 0
+  }
+
+  bytes(count: number): Uint8Array<ArrayBuffer> {
+    this.#count += 1
+    return new Uint8Array(count).fill(this.#count)
+  }
+}
+
+const NONCE = new Uint8Array(16).fill(1)
+
+const ARGUMENTS = {
+  method: AS_SENT.method,
+  path: AS_SENT.target,
+  type: AS_SENT.contentType,
+  bytes: 0,
+  sha256: EMPTY_BODY.sha256,
+  nonce: NONCE,
+}
+
+function signed(
+  who: NodeIdentity,
+  proofs: readonly Delegation[],
+  more: Parameters<typeof requestBytes>[2] = {},
+): Uint8Array {
+  return requestBytes(who, proofs, { args: ARGUMENTS, ...more })
+}
+
 function setUp() {
   const revokers = new Map<string, PeerId>()
   const takenBack: TakenBack = {
@@ -38,13 +76,23 @@ function setUp() {
   const now: { view: { bound: number; agreed: number | undefined; hint: number } } = {
     view: { ...knownTime },
   }
+  const clock = new VirtualClock()
+  const nonces = new RequestNonces({ clock, random: new Counting() })
+  nonces.current()
   const deps = {
     reader: new TokenReader(),
-    replays: new ReplayMemory(),
+    nonces,
     time: { view: () => now.view },
     takenBack,
   }
-  return { guard: new CapabilityGuard(deps, node.peerId), revokers, now }
+  const guard = new CapabilityGuard(deps, node.peerId)
+  const judge = (
+    token: Uint8Array,
+    proofs: readonly Uint8Array[],
+    need: `/${string}`,
+    sent: Partial<SignedRequest> = {},
+  ): string => codeOf(guard.judgeRequest({ ...AS_SENT, token, proofs, ...sent }, need))
+  return { guard, judge, clock, nonces, revokers, now }
 }
 
 const tokens = (chain: readonly Delegation[]) => chain.map(({ bytes }) => bytes)
@@ -154,34 +202,34 @@ describe('the guard', () => {
 describe('a signed request', () => {
   const given = grant(node, ana)
   const proofs = tokens([given])
+  const add = '/content/add'
 
   it('counts once', () => {
-    const { guard } = setUp()
-    const bytes = requestBytes(ana, [given])
-    expect(codeOf(guard.checkRequest(bytes, proofs, '/content/add'))).toBe('ok')
-    expect(codeOf(guard.checkRequest(bytes, proofs, '/content/add'))).toBe('REPLAYED')
+    const { judge } = setUp()
+    const bytes = signed(ana, [given])
+    expect(judge(bytes, proofs, add)).toBe('ok')
+    expect(judge(bytes, proofs, add)).toBe('REPLAYED')
   })
 
   it('need not bring its proofs again', () => {
-    const { guard } = setUp()
-    const check = (more: readonly Uint8Array[]) =>
-      codeOf(guard.checkRequest(requestBytes(ana, [given]), more, '/content/add'))
+    const { judge } = setUp()
+    const check = (more: readonly Uint8Array[]) => judge(signed(ana, [given]), more, add)
     expect(check([])).toBe('PROOF_MISSING')
     expect(check(proofs)).toBe('ok')
     expect(check([])).toBe('ok')
   })
 
   it('is for this node and about it', () => {
-    const { guard } = setUp()
+    const { judge } = setUp()
     const check = (more: Parameters<typeof requestBytes>[2]) =>
-      codeOf(guard.checkRequest(requestBytes(ana, [given], more), proofs, '/content/add'))
+      judge(signed(ana, [given], more), proofs, add)
     expect(check({ audience: node.peerId })).toBe('ok')
     expect(check({ audience: bela.peerId })).toBe('AUDIENCE_WRONG')
     expect(check({ subject: bela.peerId, audience: node.peerId })).toBe('SUBJECT_WRONG')
     expect(check({ command: '/content/remove' })).toBe('COMMAND_NOT_COVERED')
     // Everybody may do everything with their own things, but that is nothing of ours.
-    const own = requestBytes(mallory, [], { subject: mallory.peerId, audience: node.peerId })
-    expect(codeOf(guard.checkRequest(own, [], '/content/add'))).toBe('SUBJECT_WRONG')
+    const own = signed(mallory, [], { subject: mallory.peerId, audience: node.peerId })
+    expect(judge(own, [], add)).toBe('SUBJECT_WRONG')
     expect(check({ expires: null })).toBe('LIFE_TOO_LONG')
     expect(check({ expires: NOW + INVOCATION_LIFE_SECONDS_MAX })).toBe('ok')
     expect(check({ expires: NOW + INVOCATION_LIFE_SECONDS_MAX + 1 })).toBe('LIFE_TOO_LONG')
@@ -189,29 +237,95 @@ describe('a signed request', () => {
   })
 
   it('is for what the route is for', () => {
-    const { guard } = setUp()
+    const { judge } = setUp()
     const wide = grant(node, ana, { command: '/' })
-    const bytes = requestBytes(ana, [wide], { command: '/content/add' })
-    const check = (need: `/${string}`) => codeOf(guard.checkRequest(bytes, tokens([wide]), need))
+    const bytes = signed(ana, [wide], { command: add })
+    const check = (need: `/${string}`) => judge(bytes, tokens([wide]), need)
     expect(check('/content/remove')).toBe('COMMAND_NOT_COVERED')
     expect(check('/made/up')).toBe('COMMAND_UNKNOWN')
-    expect(check('/content/add')).toBe('ok')
+    expect(check(add)).toBe('ok')
+  })
+
+  it('is the one that came, in all that is signed of it', () => {
+    const { judge } = setUp()
+    const check = (sent: Partial<SignedRequest>) => judge(signed(ana, [given]), proofs, add, sent)
+    expect(check({ method: 'DELETE' })).toBe('REQUEST_OTHER')
+    expect(check({ target: '/v1/items?name=y' })).toBe('REQUEST_OTHER')
+    expect(check({ target: '/v1/items?name=x&' })).toBe('REQUEST_OTHER')
+    expect(check({ contentType: 'application/x-tar' })).toBe('REQUEST_OTHER')
+    expect(check({})).toBe('ok')
+  })
+
+  it.each([
+    ['an argument that nothing is held against', { ...ARGUMENTS, visibility: 'private' }],
+    ['no size', { ...ARGUMENTS, bytes: '0' }],
+    ['a size below nothing', { ...ARGUMENTS, bytes: -1 }],
+    ['no hash', { ...ARGUMENTS, sha256: 'abc' }],
+    ['a short hash', { ...ARGUMENTS, sha256: new Uint8Array(31) }],
+    ['a nonce that is none', { ...ARGUMENTS, nonce: 'abc' }],
+  ])('says neither more nor less than it must: %s', (_what, args) => {
+    const { judge } = setUp()
+    expect(judge(signed(ana, [given], { args }), proofs, add)).toBe('REQUEST_MALFORMED')
+  })
+
+  it('has a nonce that this start gave out lately', () => {
+    const { judge, clock, nonces } = setUp()
+    const check = (nonce: Uint8Array) =>
+      judge(signed(ana, [given], { args: { ...ARGUMENTS, nonce } }), proofs, add)
+    expect(check(new Uint8Array(16).fill(9))).toBe('NONCE_STALE')
+    const seen = signed(ana, [given])
+    expect(judge(seen, proofs, add)).toBe('ok')
+    clock.advance(NODE_NONCE_MS)
+    // Still counts, and what was seen under it is still known.
+    expect(check(NONCE)).toBe('ok')
+    expect(judge(seen, proofs, add)).toBe('REPLAYED')
+    clock.advance(NODE_NONCE_MS)
+    expect(check(NONCE)).toBe('NONCE_STALE')
+    expect(judge(seen, proofs, add)).toBe('NONCE_STALE')
+    expect(check(nonces.current())).toBe('ok')
+    // Nobody asked for long: the last nonce is as old as it is.
+    const last = nonces.current()
+    clock.advance(2 * NODE_NONCE_MS)
+    expect(check(last)).toBe('NONCE_STALE')
+  })
+
+  it('is measured by the conditions of what it rests on', () => {
+    const { judge } = setUp()
+    const small = grant(node, ana, { policy: [['<=', '.bytes', 100]] })
+    const check = (bytes: number) =>
+      judge(signed(ana, [small], { args: { ...ARGUMENTS, bytes } }), tokens([small]), add)
+    expect(check(100)).toBe('ok')
+    expect(check(101)).toBe('POLICY_REFUSES')
+  })
+
+  it('is refused by code, sentence and advice', () => {
+    const { guard } = setUp()
+    const came = { ...AS_SENT, token: signed(mallory, [given]), proofs }
+    expect(guard.checkRequest(came, add)).toEqual({
+      allowed: false,
+      code: 'ACCESS_HOLDER_WRONG',
+      reason: 'This permission was given to somebody else.',
+      advice: 'Use the device that it was given to, or ask for one of your own.',
+    })
   })
 
   it('without a right is not remembered', () => {
-    const { guard } = setUp()
-    const bytes = requestBytes(mallory, [given])
-    const check = () => codeOf(guard.checkRequest(bytes, proofs, '/content/add'))
+    const { judge } = setUp()
+    const bytes = signed(mallory, [given])
+    const check = () => judge(bytes, proofs, add)
     expect([check(), check()]).toEqual(['HOLDER_WRONG', 'HOLDER_WRONG'])
   })
 
   it('is refused while nobody knows the time, if what it asks for needs it', () => {
-    const { guard, now } = setUp()
+    const { judge, now } = setUp()
+    const endless = grant(node, ana, { command: '/content', expires: null })
     const wide = grant(node, ana, { command: '/content' })
     now.view = { bound: NOW, agreed: undefined, hint: NOW }
-    const check = (command: `/${string}`) =>
-      codeOf(guard.checkRequest(requestBytes(ana, [wide], { command }), tokens([wide]), command))
-    expect(check('/content/remove')).toBe('TIME_UNKNOWN')
-    expect(check('/content/read')).toBe('ok')
+    const check = (given: Delegation, command: `/${string}`) =>
+      judge(signed(ana, [given], { command }), tokens([given]), command)
+    expect(check(wide, '/content/remove')).toBe('TIME_UNKNOWN')
+    expect(check(wide, '/content/read')).toBe('ok')
+    // That the request itself is of now, its nonce says.
+    expect(check(endless, '/content/remove')).toBe('ok')
   })
 })
