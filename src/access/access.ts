@@ -16,6 +16,14 @@ export {
 } from './commands.ts'
 export { type Gift, type Given, Giving, type GivingDeps } from './giving.ts'
 export { CapabilityGuard, type CapabilityGuardDeps, type JudgedRequest } from './guard.ts'
+export {
+  chainText,
+  chooseChain,
+  type DelegationWords,
+  type HeldChain,
+  readChain,
+  wordsOfDelegation,
+} from './holding.ts'
 export { accessMigrations } from './migrations.ts'
 export { RequestNonces } from './nonces.ts'
 export type { Judged, Refusal, RefusalCode } from './refusal.ts'
@@ -32,6 +40,7 @@ export {
   issueDelegation,
   issueInvocation,
   parseCommand,
+  peerIdOfDid,
   type Request,
   TokenReader,
 } from './tokens/tokens.ts'

@@ -6,7 +6,7 @@
 import { CodedError, didKeyOf, type PeerId, type Random } from '../base/base.ts'
 import type { NodeIdentity } from '../identity/identity.ts'
 import type { Database } from '../store/store.ts'
-import { commandOfNeed, wordsOfCommand } from './commands.ts'
+import { commandNeedsTime, commandOfNeed, wordsOfCommand } from './commands.ts'
 import { GIVEN_MAX, REQUEST_LIFE_SECONDS, TOKEN_NONCE_BYTES } from './limits.ts'
 import type { RequestNonces } from './nonces.ts'
 import { issueNotice, judgeNotice, type RevocationStore } from './revocations/revocations.ts'
@@ -106,6 +106,16 @@ export class Giving {
       .run({ ...row })
     database.checkpoint()
     return this.#givenOf(row)
+  }
+
+  /** What its giver should know of its end; undefined where it means what it says. */
+  noteOf({ command, expires }: Pick<Given, 'command' | 'expires'>): string | undefined {
+    if (expires === null || this.#deps.time.view().agreed !== undefined) return undefined
+    return commandNeedsTime(command)
+      ? 'While this node does not know for certain what time it is, it refuses what may not outlast ' +
+          'its end. Give it without an end, and take it back when it should end.'
+      : 'While this node does not know for certain what time it is, this goes on beyond its end. ' +
+          'Take it back when it should end for certain.'
   }
 
   /** All that was given and is remembered, the latest first. */

@@ -29,6 +29,8 @@ export interface ApiAccess {
     expires: number | null
     bytesMax: number | null
   }): ApiGiven
+  /** What its giver should know of its end, in words. */
+  noteOf(given: ApiGiven): string | undefined
   given(): readonly ApiGiven[]
   takeBack(cid: string): ApiGiven
 }
@@ -41,7 +43,8 @@ export function serveAccess(server: HttpServer, access: ApiAccess): void {
   server.serve(endpoints.grants, async () => ({ grants: access.given().map(grantOf) }))
   server.serve(endpoints.give, async ({ body: { endsAt, ...gift } }) => {
     const given = access.give({ ...gift, expires: endsAt })
-    return { grant: grantOf(given), token: Buffer.from(given.token).toString('base64url') }
+    const token = Buffer.from(given.token).toString('base64url')
+    return { grant: grantOf(given), note: access.noteOf(given) ?? null, token }
   })
   server.serve(endpoints.takeBack, async ({ params }) => ({
     grant: grantOf(access.takeBack(params.cid)),

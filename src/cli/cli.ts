@@ -6,7 +6,8 @@
 import { join, resolve } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { asError, CodedError } from '../base/base.ts'
-import { createClient } from '../contract/contract.ts'
+import { createClient, type Transport } from '../contract/contract.ts'
+import { addCapabilityCommands } from './capability-commands.ts'
 import { addCarryCommands } from './carry-commands.ts'
 import type { CliInjected, CommandContext } from './context.ts'
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts'
@@ -30,7 +31,8 @@ import {
 } from './node-commands.ts'
 import { type CliIo, Output, StdoutClosed } from './output.ts'
 import { addRefusalCommands } from './refusal-commands.ts'
-import { createUnixTransport } from './unix-transport.ts'
+import { createSigningTransport } from './signing-transport.ts'
+import { createTcpTransport, createUnixTransport } from './unix-transport.ts'
 
 export type {
   BackupFacts,
@@ -38,7 +40,11 @@ export type {
   CliInjected,
   IdentityDesk,
   IdentityFacts,
+  PermissionFacts,
+  RequestFacts,
+  RequestSigner,
   RestoredFacts,
+  SignedHeaders,
   StartOptions,
 } from './context.ts'
 export { EXIT, EXIT_MEANINGS, type ExitCode } from './exit-codes.ts'
@@ -70,6 +76,7 @@ export async function runCli(
   addIdentityCommands(program, run)
   addRefusalCommands(program, run)
   addLiveCommands(program, run)
+  addCapabilityCommands(program, run)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode
@@ -85,6 +92,8 @@ function describeProgram(program: Command, io: CliIo, injected: CliInjected): vo
     .helpOption('-h, --help', 'print this help')
     .option('--data <dir>', 'folder in which the node keeps everything', injected.defaultDataFolder)
     .option('--config <file>', 'configuration file (default: citynode.toml in the data folder)')
+    .option('--node <url>', 'another node than the one of this machine: http://pi.local:7480')
+    .option('--as <keyfile>', 'with --node: sign with this key, which is made at its first use')
     .option('--json', 'print the result as JSON, for programs (docs/CLI.md)')
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true })
     .showHelpAfterError('See citynode --help.')
@@ -183,17 +192,44 @@ function addIdentityCommands(program: Command, run: Run): void {
 }
 
 function contextOf(program: Command, io: CliIo, injected: CliInjected): CommandContext {
-  const options = program.opts<{ data: string; config?: string; json?: boolean }>()
+  const options = program.opts<GlobalOptions>()
   const dataFolder = resolve(options.data)
-  const socketPath = join(dataFolder, CONTROL_SOCKET_NAME)
+  const keyFile = options.as === undefined ? undefined : resolve(options.as)
   return {
     io,
     output: new Output(io, { isJson: options.json === true }),
-    client: createClient(createUnixTransport({ socketPath, dataFolder })),
+    client: createClient(transportOf({ node: options.node, keyFile, dataFolder }, injected)),
+    keyFile,
     injected,
     dataFolder,
     configFile: options.config === undefined ? undefined : resolve(options.config),
   }
+}
+
+interface GlobalOptions {
+  data: string
+  config?: string
+  json?: boolean
+  node?: string
+  as?: string
+}
+
+/** To the node of this machine over its socket, as its owner; or to another, by signed requests. */
+function transportOf(
+  options: { node: string | undefined; keyFile: string | undefined; dataFolder: string },
+  injected: CliInjected,
+): Transport {
+  const { node, keyFile, dataFolder } = options
+  if (node === undefined) {
+    const socketPath = join(dataFolder, CONTROL_SOCKET_NAME)
+    return createUnixTransport({ socketPath, dataFolder })
+  }
+  if (keyFile === undefined) {
+    throw new CodedError('USAGE', 'To ask another node, it must be known who asks.', {
+      advice: 'Name your key: citynode --node URL --as FILE … It is made at its first use.',
+    })
+  }
+  return createSigningTransport(createTcpTransport(node), () => injected.openSigner(keyFile))
 }
 
 function explainFailure(thrown: unknown, io: CliIo): ExitCode {

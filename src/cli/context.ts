@@ -73,6 +73,54 @@ export interface IdentityDesk {
   ): Promise<RestoredFacts>
 }
 
+/** One link of a permission. */
+export interface PermissionFacts {
+  cid: string
+  /** `did:key` of who lets, and of who is let. */
+  giver: string
+  holder: string
+  command: string
+  /** What it lets do, after "may". */
+  words: string
+  conditionsCount: number
+  /** Seconds since 1970, the first and the last in which it holds; `null`: always did, for ever. */
+  begins: number | null
+  ends: number | null
+}
+
+/** A request to a node, as it is about to be sent. */
+export interface RequestFacts {
+  /** `did:key` of the node. */
+  node: string
+  command: string
+  method: string
+  target: string
+  contentType: string
+  body: { sizeBytes: number; sha256: Uint8Array }
+  /** As the node gave it, base64url. */
+  nonce: string
+  /** Seconds since 1970. */
+  endsAt: number
+}
+
+/** To be sent along. */
+export interface SignedHeaders {
+  authorization: string
+  ucans?: string
+}
+
+/** The key of a person or device, and what it was given. All of it throws CodedError. */
+export interface RequestSigner {
+  readonly did: string
+  /** The key was made just now. */
+  readonly isNew: boolean
+  /** Every permission with all its links, from the owner's down. */
+  held(): Promise<readonly (readonly PermissionFacts[])[]>
+  /** Keeps a permission beside the key. */
+  take(text: string): Promise<readonly PermissionFacts[]>
+  sign(request: RequestFacts): Promise<SignedHeaders>
+}
+
 export interface CliInjected {
   version: string
   defaultDataFolder: string
@@ -82,6 +130,10 @@ export interface CliInjected {
     dataFolder: string
     configFile: string | undefined
   }): Promise<CheckedConfig>
+  /** Makes the key where there is none. */
+  openSigner(keyFile: string): Promise<RequestSigner>
+  /** What a permission says. @throws CodedError `ACCESS_…` */
+  readPermission(text: string): Promise<readonly PermissionFacts[]>
   openIdentityDesk(options: {
     dataFolder: string
     configFile: string | undefined
@@ -95,6 +147,8 @@ export interface CommandContext {
   injected: CliInjected
   dataFolder: string
   configFile: string | undefined
+  /** Whose key signs; undefined: nobody's was named. */
+  keyFile: string | undefined
 }
 
 export type Command = (context: CommandContext) => Promise<ExitCode>

@@ -39,6 +39,11 @@ const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
   FILE_NAME_REFUSED: EXIT.refused,
   FILE_NOT_FOUND: EXIT.notAvailable,
   SYMLINK_LEADS_OUT: EXIT.refused,
+  ACCESS_HOLDER_WRONG: EXIT.refused,
+  ACCESS_NOTHING_HELD: EXIT.refused,
+  HELD_TOO_LARGE: EXIT.refused,
+  HELD_UNREADABLE: EXIT.refused,
+  NODE_UNREACHABLE: EXIT.notAvailable,
   API_BROKEN_OFF: EXIT.notAvailable,
   ABORTED: EXIT.interrupted,
   IDENTITY_MISSING: EXIT.notAvailable,
@@ -60,6 +65,7 @@ const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
 
 const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   400: EXIT.usage,
+  401: EXIT.refused,
   403: EXIT.refused,
   404: EXIT.notAvailable,
   405: EXIT.refused,
@@ -67,6 +73,7 @@ const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
   410: EXIT.refused,
   413: EXIT.refused,
   416: EXIT.usage,
+  429: EXIT.refused,
   431: EXIT.usage,
   451: EXIT.refused,
   502: EXIT.notAvailable,
@@ -78,6 +85,11 @@ const EXIT_BY_STATUS: Readonly<Record<number, ExitCode>> = {
 /** The exit code for a failure of a command that talks to a node. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ApiProblem) return EXIT_BY_STATUS[error.status] ?? EXIT.crash
-  if (error instanceof CodedError) return EXIT_BY_CODE[error.code] ?? EXIT.crash
+  if (error instanceof CodedError) return EXIT_BY_CODE[error.code] ?? otherExitOf(error.code)
   return EXIT.crash
+}
+
+/** A permission that cannot be read was made by somebody, and is refused. */
+function otherExitOf(code: string): ExitCode {
+  return code.startsWith('ACCESS_') ? EXIT.refused : EXIT.crash
 }

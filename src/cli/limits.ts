@@ -45,3 +45,9 @@ export const BACKUP_FILE_BYTES_MAX = 8 * 1024 * 1024
 
 /** Bytes of piped recovery words at most: 24 words, numbered and on lines, have 350. */
 export const WORDS_BYTES_MAX = 4_096
+
+/** Bytes of a request's body that wait in memory to be signed; what is larger waits in a file. */
+export const SPOOL_MEMORY_BYTES = 4 * 1024 * 1024
+
+/** Bytes of a permission as text: eight tokens of the largest size. */
+export const PERMISSION_BYTES_MAX = 96 * 1024

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** Carries the client's requests over the node's control socket. */
+/** Carries the client's requests over the node's control socket, or over TCP to another node. */
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { abortReason, asError, CodedError, errorCode } from '../base/base.ts'
 import type { Transport, TransportAnswer, TransportRequest } from '../contract/contract.ts'
+
+/** Where a URL names no port. */
+const HTTP_PORT = 80
 
 export interface UnixTransportOptions {
   socketPath: string
@@ -12,21 +15,58 @@ export interface UnixTransportOptions {
   dataFolder: string
 }
 
-export function createUnixTransport(options: UnixTransportOptions): Transport {
-  return (request) => send(request, options)
+/** Where the node is, and what it means when it cannot be reached. */
+interface Way {
+  connection: { socketPath: string } | { host: string; port: number }
+  /** As the Host header has it. */
+  hostName: string
+  explain(error: Error): Error
 }
 
-function send(asked: TransportRequest, options: UnixTransportOptions): Promise<TransportAnswer> {
+export function createUnixTransport(options: UnixTransportOptions): Transport {
+  const way: Way = {
+    connection: { socketPath: options.socketPath },
+    hostName: 'citynode',
+    explain: (error) => explainSocketError(error, options),
+  }
+  return (request) => send(request, way)
+}
+
+/** @param base `http://host:port` of another node. @throws CodedError `USAGE` */
+export function createTcpTransport(base: string): Transport {
+  const url = URL.parse(base)
+  const isPlain = url?.protocol === 'http:' && url.pathname === '/' && url.search === ''
+  if (url === null || !isPlain) {
+    throw new CodedError('USAGE', 'A node is named as in a browser, with http.', {
+      advice: 'Like this: --node http://pi.local:7480',
+    })
+  }
+  // Of an IPv6 address a URL has brackets, which a socket does not take.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const port = url.port === '' ? HTTP_PORT : Number(url.port)
+  const way: Way = {
+    connection: { host, port },
+    hostName: url.host,
+    explain: (cause) =>
+      new CodedError('NODE_UNREACHABLE', `No node answers at ${url.origin}.`, {
+        cause,
+        advice: 'Look whether it runs there and listens on that address (status.address).',
+      }),
+  }
+  return (request) => send(request, way)
+}
+
+function send(asked: TransportRequest, way: Way): Promise<TransportAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<TransportAnswer>()
   if (asked.signal?.aborted) return Promise.reject(abortReason(asked.signal))
   // Kept alive only so that the node, when it refuses early, reads on and its answer arrives.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const outgoing = httpRequest({
     agent,
-    socketPath: options.socketPath,
+    ...way.connection,
     method: asked.method,
     path: asked.path,
-    headers: { host: 'citynode', ...asked.headers },
+    headers: { host: way.hostName, ...asked.headers },
     ...(asked.signal === undefined ? {} : { signal: asked.signal }),
   })
   const close = (): void => {
@@ -36,7 +76,7 @@ function send(asked: TransportRequest, options: UnixTransportOptions): Promise<T
   let isAnswered = false
   outgoing.on('error', (error) => {
     if (!isAnswered) close()
-    reject(asked.signal?.aborted ? abortReason(asked.signal) : explainSocketError(error, options))
+    reject(asked.signal?.aborted ? abortReason(asked.signal) : way.explain(error))
   })
   outgoing.once('response', (incoming) => {
     isAnswered = true

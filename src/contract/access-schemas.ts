@@ -10,7 +10,7 @@ export const nonceSchema = z.object({
 })
 export type NonceFacts = z.infer<typeof nonceSchema>
 
-/** Longest names of people and devices, in characters; `GRANT_NAME` of access is the same. */
+/** Longest names of people and devices, in characters. */
 const GRANT_NAME_CHARACTERS_MAX = 64
 const TOKEN_CHARACTERS_MAX = 16_384
 
@@ -44,6 +44,7 @@ export type GiveRequest = z.input<typeof giveRequestSchema>
 
 export const givenSchema = z.object({
   grant: grantSchema,
+  note: z.string().nullable().describe('what its giver should know of its end; mostly nothing'),
   token: z
     .string()
     .max(TOKEN_CHARACTERS_MAX)

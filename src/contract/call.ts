@@ -10,6 +10,8 @@ export interface TransportRequest {
   method: Endpoint['method']
   /** With the query. */
   path: string
+  /** What the endpoint needs: what whoever signs requests must sign for. */
+  needs: Endpoint['needs']
   headers: Readonly<Record<string, string>>
   body: AsyncIterable<Uint8Array> | undefined
   signal: AbortSignal | undefined
@@ -129,6 +131,7 @@ export class Call {
     return this.#transport({
       method: endpoint.method,
       path: query === '' ? path : `${path}?${query}`,
+      needs: endpoint.needs,
       headers: body === undefined ? {} : { 'content-type': type },
       body,
       signal: options.signal,

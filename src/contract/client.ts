@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The API's client: typed by the endpoint table, over whatever transport it is given. */
+import { type AccessCalls, accessCalls } from './access-client.ts'
 import { Call, type Transport } from './call.ts'
 import type { Imported } from './carry-schemas.ts'
 import { endpoints } from './endpoints.ts'
@@ -17,7 +18,7 @@ export type {
   FetchItemOptions,
 } from './item-client.ts'
 
-export interface Client extends ItemCalls, LiveCalls, CarryCalls, RefusalCalls {
+export interface Client extends ItemCalls, LiveCalls, CarryCalls, RefusalCalls, AccessCalls {
   status(signal?: AbortSignal): Promise<Status>
   publicStatus(signal?: AbortSignal): Promise<PublicStatus>
   health(signal?: AbortSignal): Promise<Health>
@@ -66,6 +67,7 @@ export function createClient(transport: Transport): Client {
     ...liveCalls(call),
     ...carryCalls(call),
     ...refusalCalls(call),
+    ...accessCalls(call),
   }
 }
 

@@ -24,18 +24,27 @@ export async function openIdentity(options: {
   folder: string
   log: Logger
 }): Promise<NodeIdentity> {
-  const { folder, log } = options
-  const path = join(folder, KEY_FILE_NAME)
+  const path = join(options.folder, KEY_FILE_NAME)
+  const { identity, isNew } = await openKeyFile(path)
+  if (isNew) options.log.info('made a new node key', { peerId: identity.peerId, path })
+  return identity
+}
+
+/**
+ * The key in a file of any name, made where there is none: of a person or a device.
+ * @throws CodedError as {@link openIdentity}
+ */
+export async function openKeyFile(
+  path: string,
+): Promise<{ identity: NodeIdentity; isNew: boolean }> {
   const existing = await readKey(path)
-  if (existing !== undefined) return createIdentity(existing.key)
-  const isOurs = await makeKey(path)
+  if (existing !== undefined) return { identity: createIdentity(existing.key), isNew: false }
+  const isNew = await makeKey(path)
   const made = await readKey(path)
   if (made === undefined) {
     throw new CodedError('KEY_UNREADABLE', `The key file ${path} vanished while it was made.`)
   }
-  const identity = createIdentity(made.key)
-  if (isOurs) log.info('made a new node key', { peerId: identity.peerId, path })
-  return identity
+  return { identity: createIdentity(made.key), isNew }
 }
 
 /**

@@ -12,3 +12,9 @@ export const SUGGESTION_EDITS_MAX = 3
 
 /** As for the configuration: what is larger is not settings, and a backup stays small. */
 export const SETTINGS_FILE_BYTES_MAX = CONFIG_FILE_BYTES_MAX
+
+/** Bytes of the permissions beside one key: some hundreds, of 500 characters each. */
+export const HELD_FILE_BYTES_MAX = 512 * 1024
+
+/** Bytes of chance in a signed request: two that ask the same are two. */
+export const SIGNED_CHANCE_BYTES = 12

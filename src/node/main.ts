@@ -7,8 +7,15 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { BugError, type Clock, CodedError } from '../base/base.ts'
-import { type CheckedConfig, type IdentityDesk, runCli, type StartOptions } from '../cli/cli.ts'
-import { createLogger, ensureFolder, SystemClock } from '../system/system.ts'
+import {
+  type CheckedConfig,
+  type IdentityDesk,
+  type PermissionFacts,
+  type RequestSigner,
+  runCli,
+  type StartOptions,
+} from '../cli/cli.ts'
+import { createLogger, ensureFolder, SystemClock, SystemRandom } from '../system/system.ts'
 import { CONFIG_FILE_NAME } from './file-names.ts'
 import { VERSION } from './version.ts'
 
@@ -51,6 +58,8 @@ export async function main(): Promise<void> {
       defaultDataFolder: defaultDataFolder(),
       startNode,
       checkConfig,
+      openSigner,
+      readPermission,
       openIdentityDesk: (options) => openIdentityDesk({ ...options, clock }),
     },
   )
@@ -119,6 +128,15 @@ async function openIdentityDesk(options: {
 }): Promise<IdentityDesk> {
   const { createIdentityDesk } = await import('./identity-desk.ts')
   return createIdentityDesk(options)
+}
+
+async function openSigner(keyFile: string): Promise<RequestSigner> {
+  const { openSigner: open } = await import('./signer.ts')
+  return open(keyFile, new SystemRandom())
+}
+
+async function readPermission(text: string): Promise<readonly PermissionFacts[]> {
+  return (await import('./signer.ts')).readPermission(text)
 }
 
 function logFormat(wanted: 'auto' | 'json' | 'text'): 'json' | 'text' {

@@ -19,6 +19,7 @@ export const givesNothing: ApiDeps['access'] = {
   give: () => {
     throw new CodedError('ACCESS_BAD_HOLDER', 'Nothing is given here.')
   },
+  noteOf: () => undefined,
   given: () => [],
   takeBack: () => {
     throw new CodedError('ACCESS_NOT_GIVEN', 'Nothing is given here.')

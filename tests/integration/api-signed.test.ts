@@ -6,15 +6,10 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
-  CapabilityGuard,
-  Giving,
+  type Giving,
   issueDelegation,
-  noCityTime,
-  RequestNonces,
   type RequestToSign,
-  RevocationStore,
   signRequest,
-  TimeBound,
   TokenReader,
 } from '../../src/access/access.ts'
 import { REFUSED_REQUESTS_AT_ONCE_MAX } from '../../src/api/limits.ts'
@@ -23,14 +18,8 @@ import { nonceSchema, problemSchema } from '../../src/contract/contract.ts'
 import type { NodeIdentity } from '../../src/identity/identity.ts'
 import type { Database } from '../../src/store/store.ts'
 import { SystemRandom } from '../../src/system/system.ts'
-import {
-  ana,
-  bela,
-  carla,
-  mallory,
-  openAccessDatabase,
-  node as owner,
-} from '../unit/access-support.ts'
+import { ana, bela, carla, mallory, node as owner } from '../unit/access-support.ts'
+import { openAccess } from './access-node.ts'
 import { ask, FakeNode, makeFolder, type RawReply } from './api-fake-node.ts'
 
 const random = new SystemRandom()
@@ -45,18 +34,11 @@ let node: FakeNode
 beforeEach(async () => {
   const made = await makeFolder()
   removeFolder = made.remove
-  database = await openAccessDatabase()
   clock = new VirtualClock(Date.UTC(2026, 10, 24))
-  const memory = { readBound: () => undefined, writeBound: () => {} }
-  // As sure of the time as a node whose neighbours agree.
-  const cityTime = { ...noCityTime, agreedMs: () => clock.wallMs() }
-  const time = new TimeBound({ clock, cityTime, memory }, { builtAtSeconds: nowS() })
-  const reader = new TokenReader()
-  const revocations = new RevocationStore(database, { isOurs: (one) => one === owner.peerId })
-  const nonces = new RequestNonces({ clock, random })
-  const guard = new CapabilityGuard({ reader, takenBack: revocations, nonces, time }, owner.peerId)
-  access = new Giving({ signer: owner, database, reader, revocations, nonces, time, random })
-  node = new FakeNode(made.folder, { guard, access })
+  const opened = await openAccess(clock)
+  access = opened.access
+  database = opened.database
+  node = new FakeNode(made.folder, opened)
   await node.server.start(new AbortController().signal)
 })
 

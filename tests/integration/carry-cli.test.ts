@@ -87,6 +87,8 @@ async function cli(node: TestNode, argv: string[], stdin: Readable = Readable.fr
       version: '0.1.0',
       defaultDataFolder: node.folder,
       openIdentityDesk: () => Promise.reject(new Error('no command here asks for it')),
+      openSigner: () => Promise.reject(new Error('nothing is signed here')),
+      readPermission: () => Promise.reject(new Error('nothing is read here')),
       startNode: () => Promise.reject(new Error('not here')),
       checkConfig: () => Promise.reject(new Error('not here')),
     },

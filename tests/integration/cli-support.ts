@@ -2,7 +2,8 @@
 /** The command line in this process, with streams that are collected. */
 import { Readable, Writable } from 'node:stream'
 import { type CliInjected, type CliIo, runCli } from '../../src/cli/cli.ts'
-import { SystemClock } from '../../src/system/system.ts'
+import { openSigner, readPermission } from '../../src/node/signer.ts'
+import { SystemClock, SystemRandom } from '../../src/system/system.ts'
 
 export interface Ran {
   exitCode: number
@@ -62,6 +63,8 @@ export async function runCommand(
       problems: [],
       effective: { network: { port: 7440 } },
     }),
+    openSigner: (keyFile) => openSigner(keyFile, new SystemRandom()),
+    readPermission: async (text) => readPermission(text),
     openIdentityDesk: () => Promise.reject(new Error('no command here asks for it')),
     ...around.injected,
   }

@@ -91,6 +91,8 @@ async function cli(
   const code = await runCli(argv, io, {
     version: '0.1.0',
     defaultDataFolder: data,
+    openSigner: () => Promise.reject(new Error('nothing is signed here')),
+    readPermission: () => Promise.reject(new Error('nothing is read here')),
     startNode: () => Promise.reject(new Error('not here')),
     checkConfig: () => Promise.reject(new Error('not here')),
     openIdentityDesk: async (options) => createIdentityDesk({ ...options, clock: io.clock }),

@@ -123,6 +123,7 @@ async function pass(
     const answer = await node.transport({
       method: methodOf(request),
       path: request.url ?? '/',
+      needs: 'public',
       headers: authorization === undefined ? {} : { authorization },
       body: request,
       signal: end.signal,
