@@ -12,6 +12,7 @@ import type { RequestNonces } from './nonces.ts'
 import { issueNotice, judgeNotice, type RevocationStore } from './revocations/revocations.ts'
 import type { TimeView } from './time/time.ts'
 import {
+  covers,
   type Delegation,
   isCommand,
   issueDelegation,
@@ -79,12 +80,14 @@ export class Giving {
 
   /**
    * The record is safe before the token is handed out: what nobody remembers cannot be taken back.
-   * @throws CodedError `ACCESS_BAD_HOLDER`, `ACCESS_BAD_COMMAND`, `ACCESS_ENDED`, `ACCESS_GIVEN_FULL`
+   * @throws CodedError `ACCESS_BAD_HOLDER`, `ACCESS_BAD_COMMAND`, `ACCESS_BYTES_ELSEWHERE`,
+   *   `ACCESS_ENDED`, `ACCESS_GIVEN_FULL`
    */
   give(gift: Gift): Given {
     const { database, random, signer, time } = this.#deps
     const audience = holderOf(gift.holder)
     const command = checkedCommand(gift.command)
+    if (gift.bytesMax !== null && !covers('/content/add', command)) throw noBytesThere()
     const { bound, hint } = time.view()
     if (gift.expires !== null && gift.expires <= bound) throw ended()
     this.#makeRoom()
@@ -208,6 +211,13 @@ function checkedCommand(text: string): Delegation['command'] {
   if (isCommand(text) && commandOfNeed(text) !== undefined) return text
   throw new CodedError('ACCESS_BAD_COMMAND', 'That is nothing that can be allowed here.', {
     advice: 'See what can be, with: citynode capability give --help',
+  })
+}
+
+/** A bound on the bytes of a request says nothing of what a request has others send. */
+function noBytesThere(): CodedError {
+  return new CodedError('ACCESS_BYTES_ELSEWHERE', 'Only what is stored can be bounded by bytes.', {
+    advice: 'Leave out the size, or give store by itself.',
   })
 }
 

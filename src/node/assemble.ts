@@ -65,10 +65,13 @@ export async function assembleNode(config: Config, platform: Platform): Promise<
     { clock, cityTime: noCityTime, memory: new BoundTable(database) },
     { builtAtSeconds: MADE_AT_SECONDS },
   )
+  // At once, as the power may go at any time; what is past it needs no remembering.
+  time.save()
   const reader = new TokenReader()
   const revocations = new RevocationStore(database, {
     isOurs: (subject) => subject === identity.peerId,
   })
+  revocations.forgetEnded(time.writtenSeconds)
   const nonces = new RequestNonces({ clock, random })
   const guard = new CapabilityGuard(
     { reader, takenBack: revocations, nonces, time },

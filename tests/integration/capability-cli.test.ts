@@ -162,6 +162,11 @@ describe('a permission', () => {
     ['two ends', ['--may', 'store', '--forever', '--until', '2099-01-01'], /--until DATE or/],
     ['a day that there is not', ['--may', 'store', '--until', '2099-02-30'], /no day/],
     ['a day that has passed', ['--may', 'store', '--until', '2020-01-01'], /has ended already/],
+    [
+      'bytes of what is not stored',
+      ['--may', 'content', '--forever', '--bytes', '1G'],
+      /Only what/,
+    ],
     ['a size that is none', ['--may', 'store', '--forever', '--bytes', 'much'], /size/i],
   ])('is not given for %s', async (_what, options, words) => {
     const did = await anasDid()

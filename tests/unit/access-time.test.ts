@@ -38,6 +38,18 @@ function setUp(
 }
 
 describe('the bound of time', () => {
+  it('of a newer program counts for an older one on the same data', () => {
+    const { memory, open, clock, time } = setUp()
+    time.save()
+    expect(memory.bound).toBe(BUILT)
+    const cityTime = { agreedMs: () => undefined }
+    const older = new TimeBound({ clock, cityTime, memory }, { builtAtSeconds: BUILT - 1_000 })
+    expect(older.view().bound).toBe(BUILT)
+    // Nothing has risen, so nothing is written.
+    open().save()
+    expect(memory.writes).toBe(1)
+  })
+
   it('begins with the making of the program, whatever the clock says', () => {
     const { time, clock } = setUp()
     expect(time.view()).toEqual({ bound: BUILT, agreed: undefined, hint: 0 })

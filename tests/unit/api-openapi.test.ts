@@ -32,7 +32,10 @@ describe('/api/openapi.json', () => {
 
   it('says who may, and joins what everybody and what the owner gets', () => {
     const items = document.paths['/v1/items'].get
-    expect(items).toMatchObject({ operationId: 'items', security: [{}, { owner: [] }] })
+    expect(items).toMatchObject({
+      operationId: 'items',
+      security: [{}, { owner: [] }, { capability: [] }],
+    })
     const { anyOf } = items.responses[200].content['application/json'].schema
     expect(anyOf.map(({ title }: { title: string }) => title)).toEqual([
       'for everybody',
@@ -43,7 +46,11 @@ describe('/api/openapi.json', () => {
       'after',
       'limit',
     ])
-    expect(document.paths['/v1/config'].get.security).toEqual([{ owner: [] }])
+    const known = [{ owner: [] }, { capability: [] }]
+    expect(document.paths['/v1/config'].get.security).toEqual(known)
+    // Over the socket nothing is signed, nor where a body acts before its end.
+    expect(document.paths['/v1/references'].post.security).toEqual([{ owner: [] }])
+    expect(document.paths['/v1/imports'].post.security).toEqual([{ owner: [] }])
     expect(document.paths['/health'].get.security).toEqual([])
     expect(document.paths['/v1/references'].post.description).toContain('socket alone')
     const fetched = document.paths['/v1/fetch'].post.responses[200].content

@@ -50,9 +50,9 @@ export class TimeBound {
     const { builtAtSeconds } = options
     this.#deps = deps
     this.#latest = builtAtSeconds + TIME_BOUND_AHEAD_SECONDS_MAX
-    const remembered = deps.memory.readBound() ?? builtAtSeconds
-    this.#bound = Math.max(builtAtSeconds, remembered)
-    this.#written = remembered
+    // What an older program on the same data would not know counts only once it was written.
+    this.#written = deps.memory.readBound() ?? 0
+    this.#bound = Math.max(builtAtSeconds, this.#written)
   }
 
   /** What is known now; takes in what the city says. */

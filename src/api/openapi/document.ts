@@ -45,8 +45,8 @@ export function openApiDocument(version: string): Record<string, unknown> {
       summary: 'One node of a people’s cloud.',
       description:
         'The same on the local network and on the owner’s Unix socket. Who asks decides how much ' +
-        'is told: on the network the owner sends the token that `citynode link` prints, on the ' +
-        'socket everybody is the owner. Every failure is a problem (RFC 9457) with a stable code.',
+        'is told: on the network the owner sends the token that `citynode link` prints, and ' +
+        'others sign what they were given; on the socket everybody is the owner. Every failure is a problem (RFC 9457) with a stable code.',
       license: { name: 'AGPL-3.0-or-later', identifier: 'AGPL-3.0-or-later' },
     },
     servers: [{ url: '/' }],
@@ -54,6 +54,11 @@ export function openApiDocument(version: string): Record<string, unknown> {
     components: {
       securitySchemes: {
         owner: { type: 'http', scheme: 'bearer', description: 'The owner’s token.' },
+        capability: {
+          type: 'http',
+          scheme: 'UCAN',
+          description: 'A request signed by who was given a permission: docs/API.md.',
+        },
       },
       schemas: { Problem: jsonSchemaOf(problemSchema, 'output') },
       responses: {
@@ -91,7 +96,9 @@ function operationOf(operation: Operation): Part {
 /** An empty object among them says that it goes without. */
 function securityOf({ owners, everybodys }: Operation): Part[] {
   if (owners === undefined) return []
-  return everybodys === undefined ? [{ owner: [] }] : [{}, { owner: [] }]
+  const isSignable = owners.reach !== 'socket' && owners.actsBeforeEnd !== true
+  const known = isSignable ? [{ owner: [] }, { capability: [] }] : [{ owner: [] }]
+  return everybodys === undefined ? known : [{}, ...known]
 }
 
 function parametersOf({ path, endpoint }: Operation): Part {

@@ -26,6 +26,21 @@ A node answers in two places, with the same table:
 Where a path has an answer for everybody and one for the owner, who asks decides which it is. The
 token crosses the network as it is, where others may read it: [SECURITY.md](../SECURITY.md).
 
+Whoever was given a permission (\`citynode capability give\`) signs each request. \`GET /v1/nonce\` tells
+what to name; then the request carries two headers, all tokens of UCAN 1.0 in base64url:
+
+- \`Authorization: UCAN <invocation>\`. Its subject is the node, its command the one in brackets below,
+  its end \`endsAt\` of the nonce, its \`prf\` the CIDs of the delegations from the node down to the
+  signer. Its \`args\` are exactly \`method\`, \`path\` (with the query, as it is sent), \`type\` (the
+  \`Content-Type\`, or empty), \`bytes\` and \`sha256\` of the body (also of an empty one), and \`nonce\`,
+  the last two as bytes.
+- \`ucans: <delegation>,<delegation>\`, in any order. What was sent lately may be left out; if the node
+  does not know it any more, the answer is 401 with \`ACCESS_PROOF_MISSING\`.
+
+Each counts once, here, for five minutes or a little more. Who signs is answered as the owner is, or
+refused with a code that begins with \`ACCESS_\`. \`POST /v1/imports\` takes no signed requests: it keeps
+what has come of a file that breaks off, before all of it could be compared with what was signed.
+
 The same as an OpenAPI 3.1 document is at \`/api/openapi.json\` of every node.
 
 Failures are \`application/problem+json\` (RFC 9457) with a \`code\` that stays the same, \`detail\` for
