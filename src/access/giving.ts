@@ -64,9 +64,11 @@ interface Row {
 
 export class Giving {
   readonly #deps: GivingDeps
+  readonly #givenMax: number
 
-  constructor(deps: GivingDeps) {
+  constructor(deps: GivingDeps, limits: { given?: number } = {}) {
     this.#deps = deps
+    this.#givenMax = limits.given ?? GIVEN_MAX
   }
 
   /** What a signed request needs to know. `endsAtSeconds`: when one that is made now should end. */
@@ -176,12 +178,15 @@ export class Giving {
 
   /** What has certainly ended need not be remembered; what holds is never forgotten. */
   #makeRoom(): void {
-    const given = this.given()
-    if (given.length < GIVEN_MAX) return
-    const forget = this.#deps.database.prepare<never, [string]>(
+    const { database } = this.#deps
+    const counted = database.prepare<{ count: number }>(
+      'SELECT count(*) AS count FROM access_given',
+    )
+    if ((counted.get()?.count ?? 0) < this.#givenMax) return
+    const forget = database.prepare<never, [string]>(
       'DELETE FROM access_given WHERE delegation_cid = ?',
     )
-    const over = given.filter(({ state }) => state !== 'holds')
+    const over = this.given().filter(({ state }) => state !== 'holds')
     for (const { cid } of over) forget.run(cid)
     if (over.length > 0) return
     throw new CodedError('ACCESS_GIVEN_FULL', 'This node has given as much as it can remember.', {

@@ -55,7 +55,7 @@ function grant(issuer: NodeIdentity, audience: NodeIdentity): Uint8Array {
     command: '/content/add',
     policy: [
       ['<=', '.bytes', 1000],
-      ['like', '.name', '*.jpg'],
+      ['like', '.path', '*.jpg'],
     ],
     expires: NOW + 3600,
     nonce: randomBytes(12),
