@@ -181,8 +181,8 @@ describe.skipIf(!hasBrowser())('a guest', () => {
     })
   })
 
-  test('asked nobody but this node, and nothing complained', async () => {
-    expect(await outsiders(eyes, [school])).toEqual([])
+  test('asked nobody but this node, and nothing complained', () => {
+    expect(outsiders(eyes, [school])).toEqual([])
     expect(eyes.complaints).toEqual([])
   })
 })

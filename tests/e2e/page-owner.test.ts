@@ -236,8 +236,8 @@ describe.skipIf(!hasBrowser())('an owner', () => {
     })
   })
 
-  test('asked nobody else, and told the token in no address and no referrer', async () => {
-    expect(await outsiders(eyes, [library])).toEqual([])
+  test('asked nobody else, and told the token in no address and no referrer', () => {
+    expect(outsiders(eyes, [library])).toEqual([])
     expect(eyes.proxy.seen.length).toBeGreaterThan(20)
     for (const { url, referer } of eyes.proxy.seen) {
       expect(url).not.toContain(token)

@@ -195,7 +195,10 @@ export async function untilTrue(page: Page, expression: string): Promise<void> {
 }
 
 /** Whom the browser asked besides these nodes and their gateways, in the whole of its session. */
-export async function outsiders(eyes: Eyes, nodes: readonly PageNode[]): Promise<string[]> {
+export function outsiders(
+  eyes: Eyes,
+  nodes: readonly Pick<PageNode, 'url' | 'gatewayUrl'>[],
+): string[] {
   const own = nodes.flatMap(({ url, gatewayUrl }) => [url, gatewayUrl])
   const { seen } = eyes.proxy
   const asked = seen.map(({ url, isTunnel }) => (isTunnel ? `https://${url}` : url))
