@@ -116,6 +116,44 @@ it('does not let a liar write over bytes that were right', async () => {
   await store.close()
 })
 
+it('leaves no file open that arrives in pieces when the index fails', async () => {
+  const { database, disk } = await openStore()
+  let isFailing = false
+  const failing: IndexDatabase = {
+    transaction: (work) => database.transaction(work),
+    checkpoint: () => database.checkpoint(),
+    prepare: (sql) => {
+      if (isFailing) throw new CodedError('STORE_FAILED', 'The database failed.')
+      return database.prepare(sql)
+    },
+  }
+  const clock = new VirtualClock(0)
+  const store = new BlockStore({ database: failing, disk, clock, log: silentLogger }, LIMITS)
+  await store.open(never)
+  const leaf = bytesOf(1, MEBIBYTE)
+  const { cid: root, digest } = named(leaf)
+  const intake = store.begin(root, 'fetched')
+  const body = await intake.openPartial(root, 2 * MEBIBYTE, never)
+  body.write(leaf)
+  body.leaf(digest, 0, leaf.length)
+  await intake.checkpoint()
+  await store.end(intake)
+
+  const again = store.begin(root, 'fetched')
+  const before = disk.counts.calls
+  isFailing = true
+  // Which ranges are there is asked for the first time, so that the statement is a new one.
+  await expect(again.openPartial(root, 2 * MEBIBYTE, never)).rejects.toThrow('database failed')
+  isFailing = false
+  const { calls } = disk.counts
+  // The body, and the manifest, in which there was nothing yet.
+  expect(calls.openForWriting - before.openForWriting).toBe(1)
+  expect(calls.create - before.create).toBe(1)
+  expect(calls.close - before.close).toBe(2)
+  await store.end(again)
+  await store.close()
+})
+
 it('has one writer to a file at a time, and the second can be called off', async () => {
   const { store } = await openStore()
   const root = named(bytesOf(2, 10)).cid

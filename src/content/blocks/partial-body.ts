@@ -52,11 +52,18 @@ export class PartialBody {
     const cid = root.toString()
     const volume = deps.index.volumeNamed('body', cid)
     const files = await deps.bodies.openPartial(cid)
-    // What the index does not name is not there: it was never right, or is not any more.
-    const ranges = volume === undefined ? [] : deps.index.rangesIn(volume.volume)
-    const room = deps.space.countingClaim()
-    if (volume === undefined) room.count(sizeBytes)
-    return new PartialBody(deps, { cid, sizeBytes, onBlock, ranges, room, ...files })
+    try {
+      // What the index does not name is not there: it was never right, or is not any more.
+      const ranges = volume === undefined ? [] : deps.index.rangesIn(volume.volume)
+      const room = deps.space.countingClaim()
+      if (volume === undefined) room.count(sizeBytes)
+      return new PartialBody(deps, { cid, sizeBytes, onBlock, ranges, room, ...files })
+    } catch (thrown) {
+      // The index failed: nobody else knows of these files, and can close them.
+      await files.body.abandon()
+      await files.manifest.abandon()
+      throw thrown
+    }
   }
 
   private constructor(
