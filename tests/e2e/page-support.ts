@@ -159,10 +159,6 @@ export async function openEyes(): Promise<Eyes> {
   const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'Europe/Lisbon' })
   context.setDefaultTimeout(TRUE_MS_MAX)
   const complaints: string[] = []
-  context.on('console', (message) => {
-    if (['warning', 'error'].includes(message.type())) complaints.push(message.text())
-  })
-  context.on('weberror', (error) => complaints.push(String(error.error())))
   const close = async (): Promise<void> => {
     await browser.close()
     await proxy.stop()
@@ -172,6 +168,11 @@ export async function openEyes(): Promise<Eyes> {
 
 export async function openPage(eyes: Eyes, url: string, width: number): Promise<Page> {
   const page = await eyes.context.newPage()
+  // Of this page alone: what people keep on the gateway may complain as it likes.
+  page.on('console', (message) => {
+    if (['warning', 'error'].includes(message.type())) eyes.complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => eyes.complaints.push(String(error)))
   await page.setViewportSize({ width, height: width < 600 ? 844 : 900 })
   await page.goto(url)
   return page
