@@ -93,7 +93,9 @@ describe.runIf(canMakeNamespaces())('nodes in namespaces', () => {
     net.pull(b, 'eth0')
     await until('the pulled cable shows', CARRIER_MS_MAX + ASKING_MS, hasNeighbours(nodeA, 0))
     net.plug(b, 'eth0')
-    await until('the plugged cable heals', 20_000, hasNeighbours(nodeA, 1))
+    await until('the plugged cable heals', 20_000, async () => {
+      return (await hasNeighbours(nodeA, 1)()) && (await hasNeighbours(nodeB, 1)())
+    })
 
     net.silence(b, 'eth0')
     const silencedAtMs = Date.now()
