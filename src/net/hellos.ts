@@ -32,9 +32,18 @@ export interface HelloLink {
   stop(): void
 }
 
+/** Where a link's hellos go. */
+export interface HelloTarget extends DatagramSource {
+  /** The interface that the link runs over, where that is known. */
+  interfaceName?: string | undefined
+}
+
+/** All nodes on a link (RFC 4291, 2.7.1): needs no answer of the other end to be sent. */
+const ALL_NODES = 'ff02::1'
+
 interface Watched {
   keys: HelloKeys
-  to: DatagramSource
+  to: HelloTarget
   session: HelloSession
   isAlive: boolean
   onChange: (isAlive: boolean) => void
@@ -80,7 +89,7 @@ export class Hellos {
   }
 
   /** Watches a link; `onChange` tells when it falls silent and when it is heard again. */
-  watch(keys: HelloKeys, to: DatagramSource, onChange: (isAlive: boolean) => void): HelloLink {
+  watch(keys: HelloKeys, to: HelloTarget, onChange: (isAlive: boolean) => void): HelloLink {
     const nowMs = this.#deps.clock.monotonicMs()
     const link: Watched = {
       keys,
@@ -110,7 +119,14 @@ export class Hellos {
   #send(link: Watched): void {
     const { clock, random } = this.#deps
     const hello = link.session.send(clock.monotonicMs())
-    this.#socket?.send(encodeHello(link.keys.session, link.keys.sendKey, hello), link.to)
+    const bytes = encodeHello(link.keys.session, link.keys.sendKey, hello)
+    this.#socket?.send(bytes, link.to)
+    const { interfaceName, port } = link.to
+    if (!hello.isHearing && interfaceName !== undefined) {
+      // Whoever is deaf is soon mute as well: the kernel asks where the other end is, and hears no
+      // answer. To all on the link it can still speak; only the other end can make sense of it.
+      this.#socket?.send(bytes, { host: `${ALL_NODES}%${interfaceName}`, port })
+    }
     const gapMs = randomBetween(random, HELLO_GAP_MS_MIN, HELLO_GAP_MS_MAX)
     link.sendTimer = clock.after(gapMs, () => this.#send(link))
   }

@@ -219,7 +219,9 @@ export class Links {
       this.#endNeighbour(link, 'silent')
       this.#deps.suspect(link.connection)
     }
-    link.hello = this.#deps.hellos.watch(keys, { host, port: greeting.helloPort }, onChange)
+    const interfaceName = link.networkInterface?.name
+    const to = { host, port: greeting.helloPort, interfaceName }
+    link.hello = this.#deps.hellos.watch(keys, to, onChange)
     if (link.neighbourSinceMs === undefined) this.#startNeighbour(link, nowMs)
   }
 

@@ -97,9 +97,6 @@ describe.runIf(canMakeNamespaces())('nodes in namespaces', () => {
       return (await hasNeighbours(nodeA, 1)()) && (await hasNeighbours(nodeB, 1)())
     })
 
-    // Both ways. Where one end alone is deaf, its kernel soon cannot send either (neighbour discovery
-    // gets no answer), and the other end hears of it only by silence: up to 16 s, which is not solved.
-    net.silence(a, 'eth0')
     net.silence(b, 'eth0')
     const silencedAtMs = Date.now()
     for (const [name, one] of Object.entries({ A: nodeA, B: nodeB })) {
@@ -108,7 +105,6 @@ describe.runIf(canMakeNamespaces())('nodes in namespaces', () => {
       const noticedMs = (lostAtMs(one, silencedAtMs) ?? 0) - silencedAtMs
       expect(noticedMs, `${name} notices the silence`).toBeLessThanOrEqual(SILENCE_MS_MAX)
     }
-    net.unsilence(a)
     net.unsilence(b)
     await until('silence heals', 30_000, async () => {
       return (await hasNeighbours(nodeA, 1)()) && (await hasNeighbours(nodeB, 1)())
